@@ -1,0 +1,77 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func module(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: [.byName(name: name)] + dependencies,
+    swiftSettings: settings)
+}
+
+func library(_ name: String, apt: String) -> Target {
+  .systemLibrary(name: name, providers: [.apt([apt])])
+}
+
+let argumentParser = Target.Dependency.product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+  name: "teacher-cache",
+  products: [
+    .executable(name: "teacher-dump", targets: ["teacher-dump"]),
+    .executable(name: "student-train", targets: ["student-train"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    library("CLMDB", apt: "liblmdb-dev"),
+    library("CZstd", apt: "libzstd-dev"),
+    library("COpenBLAS", apt: "libopenblas-dev"),
+    library("CZlib", apt: "zlib1g-dev"),
+    library("CSpng", apt: "libspng-dev"),
+    library("CXXHash", apt: "libxxhash-dev"),
+    .target(name: "CKernels"),
+
+    module("LMDB", ["CLMDB"]),
+    module("Tensors", ["CKernels", "COpenBLAS"]),
+    module("Networks", ["Tensors", crypto]),
+    module("Datasets", ["CZlib", "CXXHash", "Tensors", crypto]),
+    module("TeacherCache", ["LMDB", "CZstd", "CXXHash", "Datasets", crypto]),
+    module("Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"]),
+    module("Reporting", ["CSpng"]),
+    module(
+      "CommandSupport",
+      ["Distillation", "Networks", "Datasets", "TeacherCache", "Reporting", argumentParser, yams]),
+    program("teacher-dump", ["CommandSupport"]),
+    program("student-train", ["CommandSupport"]),
+
+    tests("Tensors", []),
+    tests("Networks", ["Tensors"]),
+    tests("Datasets", ["Tensors"]),
+    tests("LMDB", []),
+    tests("TeacherCache", ["Datasets", "LMDB"]),
+    tests("Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"]),
+    .testTarget(name: "CommandTests", dependencies: [
+      "CommandSupport", "teacher-dump", "student-train",
+    ], swiftSettings: settings),
+  ],
+  swiftLanguageModes: [.v6]
+)

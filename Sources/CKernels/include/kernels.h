@@ -1,0 +1,6 @@
+#ifndef KERNELS_H
+#define KERNELS_H
+
+int kernel_level(void);
+
+#endif
