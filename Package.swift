@@ -58,10 +58,20 @@ let package = Package(
     module("Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"]),
     module("Reporting", ["CSpng"]),
     module(
+      "Experiments",
+      [
+        "Distillation", "Networks", "Datasets", "TeacherCache", "Tensors", "Reporting", crypto,
+        yams,
+      ]
+    ),
+    module(
       "CommandSupport",
-      ["Distillation", "Networks", "Datasets", "TeacherCache", "Reporting", argumentParser, yams]),
-    program("teacher-dump", ["CommandSupport"]),
-    program("student-train", ["CommandSupport"]),
+      [
+        "Experiments", "Distillation", "Networks", "Datasets", "TeacherCache", "Tensors",
+        "Reporting", argumentParser,
+      ]),
+    program("teacher-dump", ["CommandSupport", "Experiments", "Reporting", argumentParser]),
+    program("student-train", ["CommandSupport", "Experiments", "Reporting", argumentParser]),
 
     tests("Tensors", []),
     tests("Networks", ["Tensors"]),
@@ -69,9 +79,12 @@ let package = Package(
     tests("LMDB", []),
     tests("TeacherCache", ["Datasets", "LMDB"]),
     tests("Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"]),
-    .testTarget(name: "CommandTests", dependencies: [
-      "CommandSupport", "teacher-dump", "student-train",
-    ], swiftSettings: settings),
+    tests("Experiments", ["Datasets", "Distillation", "Networks", "Tensors"]),
+    tests("Reporting", []),
+    .testTarget(
+      name: "CommandTests",
+      dependencies: ["teacher-dump", "student-train", "Datasets", "Networks"],
+      swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

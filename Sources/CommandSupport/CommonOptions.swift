@@ -1,0 +1,43 @@
+package import ArgumentParser
+package import Datasets
+import Experiments
+import Foundation
+package import Tensors
+
+/// `--threads`.
+package struct ThreadOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("Worker threads; results do not depend on it.", valueName: "n"))
+  package var threads: Int?
+
+  package init() {}
+
+  package func makeExecution() throws -> Execution {
+    let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
+    guard (1...1024).contains(threads) else {
+      throw Failure(Status.usage, "--threads is \(threads); expected 1 to 1024")
+    }
+    return Execution(threads: threads)
+  }
+}
+
+/// The teacher's weight file and what the file may not say.
+package func normalization(
+  _ flag: String, mean: String?, std: String?
+) throws -> (mean: [Float]?, std: [Float]?) {
+  (
+    try mean.map { try channelValues("--\(flag)mean", $0, positive: false) },
+    try std.map { try channelValues("--\(flag)std", $0, positive: true) }
+  )
+}
+
+extension DatasetName: @retroactive ExpressibleByArgument {
+  package init?(argument: String) {
+    guard let name = DatasetName(rawValue: argument.lowercased()) else { return nil }
+    self = name
+  }
+}
+
+/// Prints on standard output; a reader that went away ends the program quietly.
+package func printResult(_ text: String) {
+  FileHandle.standardOutput.write(Data((text + "\n").utf8))
+}

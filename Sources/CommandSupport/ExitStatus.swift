@@ -1,0 +1,111 @@
+package import ArgumentParser
+import Datasets
+import Distillation
+import Experiments
+import Foundation
+import LMDB
+import Networks
+import TeacherCache
+
+/// What a command prints and returns when it cannot go on.
+package struct Failure: Error, Sendable {
+  package let status: Int32
+  package let message: String
+
+  package init(_ status: Int32, _ message: String) {
+    self.status = status
+    self.message = message
+  }
+}
+
+/// The exit codes of sysexits.h that both programs use.
+package enum Status {
+  package static let usage: Int32 = 64
+  package static let data: Int32 = 65
+  package static let noInput: Int32 = 66
+  package static let unavailable: Int32 = 69
+  package static let software: Int32 = 70
+  package static let cannotCreate: Int32 = 73
+  package static let io: Int32 = 74
+  package static let tryAgain: Int32 = 75
+  package static let permission: Int32 = 77
+  package static let configuration: Int32 = 78
+}
+
+/// Parses the command line, runs the command, and leaves with the status of what went wrong.
+package func runProgram<Command: ParsableCommand>(_ type: Command.Type) -> Never {
+  do {
+    var command = try Command.parseAsRoot()
+    try command.run()
+    exit(0)
+  } catch let failure as Failure {
+    leave(failure)
+  } catch {
+    if let failure = failure(for: error) { leave(failure) }
+    // Help, usage and validation errors are the argument parser's.
+    Command.exit(withError: error)
+  }
+}
+
+private func leave(_ failure: Failure) -> Never {
+  if !failure.message.isEmpty {
+    FileHandle.standardError.write(Data("error: \(failure.message)\n".utf8))
+  }
+  exit(failure.status)
+}
+
+/// The failure behind an error of the modules below; nil for one that is not theirs.
+package func failure(for error: any Error) -> Failure? {
+  switch error {
+  case let error as DatasetError: Failure(status(of: error), error.description)
+  case let error as NetworkError: Failure(status(of: error), error.description)
+  case let error as CacheError: Failure(status(of: error), error.description)
+  case let error as SettingError:
+    Failure(error.kind == .recipe ? Status.configuration : Status.usage, error.description)
+  case let error as RunError: Failure(status(of: error), error.description)
+  case let error as PlanError:
+    Failure(error.kind == .mismatch ? Status.data : Status.usage, error.description)
+  case let error as StateError: Failure(Status.data, error.description)
+  case let error as NonFiniteLoss: Failure(Status.data, error.description)
+  case let error as ReplayMismatch: Failure(Status.data, error.description)
+  case let error as NonFiniteTeacher: Failure(Status.data, error.description)
+  case let error as CocoaError where error.code == .fileReadNoSuchFile:
+    Failure(Status.noInput, "\(error.filePath ?? "a file"): there is no such file; check the path")
+  case let error as CocoaError where error.code == .fileReadNoPermission:
+    Failure(Status.permission, "\(error.filePath ?? "a file"): cannot be read: permission denied")
+  case let error as CocoaError:
+    Failure(Status.io, "\(error.filePath ?? "a file"): \(error.localizedDescription)")
+  default: nil
+  }
+}
+
+private func status(of error: DatasetError) -> Int32 {
+  switch error.kind {
+  case .missingFile: Status.noInput
+  case .malformed: Status.data
+  case .usage: Status.usage
+  case .permission: Status.permission
+  }
+}
+
+private func status(of error: NetworkError) -> Int32 {
+  switch error.kind {
+  case .missingFile: Status.noInput
+  case .malformed, .mismatch: Status.data
+  case .unknownName: Status.usage
+  case .permission: Status.permission
+  case .cannotWrite: Status.cannotCreate
+  case .diskFull: Status.io
+  }
+}
+
+private func status(of error: RunError) -> Int32 {
+  switch error.kind {
+  case .otherConfiguration: Status.usage
+  case .locked: Status.tryAgain
+  case .cannotCreate: Status.cannotCreate
+  case .cannotWrite, .diskFull: Status.io
+  case .permission: Status.permission
+  case .malformed: Status.data
+  }
+}

@@ -1,0 +1,62 @@
+package import ArgumentParser
+import Datasets
+package import Experiments
+package import Tensors
+
+/// Where images and teacher outputs come from.
+package struct SourceOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("A cache of teacher-dump.", valueName: "dir"))
+  var cache: String?
+  @Option(
+    help: ArgumentHelp(
+      "cifar10, cifar100, mnist or fashion-mnist; a cache knows its own.", valueName: "name"))
+  var dataset: String?
+  @Option(
+    help: ArgumentHelp(
+      "Folder with the data set's files, or its parent.",
+      valueName: "dir"))
+  var data: String
+  @Option(help: ArgumentHelp("Start from these weights.", valueName: "file"))
+  var `init`: String?
+  @Option(help: ArgumentHelp("Run this teacher live, in place of a cache.", valueName: "file"))
+  var teacher: String?
+  @Option(help: ArgumentHelp("Its network, if the file does not say.", valueName: "name"))
+  var teacherArch: String?
+  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  var teacherMean: String?
+  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  var teacherStd: String?
+
+  package init() {}
+
+  /// Opens everything that a run is made of and checks that it fits together.
+  package func openSession(
+    _ options: SettingOptions, on execution: Execution
+  ) throws -> TrainingSession {
+    let teacher: TeacherChoice
+    switch (cache, self.teacher) {
+    case (.some, .some):
+      throw Failure(
+        Status.usage,
+        "--cache and --teacher exclude each other: either read what the teacher "
+          + "said, or run it live")
+    case (let path?, nil):
+      for (flag, value) in [
+        ("--teacher-arch", teacherArch), ("--teacher-mean", teacherMean),
+        ("--teacher-std", teacherStd),
+      ] where value != nil {
+        throw Failure(Status.usage, "\(flag) goes with --teacher; a cache knows its teacher")
+      }
+      teacher = .cache(path)
+    case (nil, let path?):
+      let (mean, std) = try normalization("teacher-", mean: teacherMean, std: teacherStd)
+      teacher = .live(path, architecture: teacherArch, mean: mean, std: std)
+    case (nil, nil): teacher = .none
+    }
+    var given = options.given
+    if let dataset { given.append(("dataset", dataset)) }
+    return try TrainingSession(
+      teacher: teacher, dataPath: data, initialWeights: `init`, flags: given, sets: options.sets,
+      recipe: try options.recipe.map(Recipe.read), execution: execution)
+  }
+}

@@ -1,0 +1,95 @@
+package import ArgumentParser
+package import Datasets
+import Experiments
+import TeacherCache
+
+/// The data set and the teacher's weight file, with what the file may not say.
+package struct TeacherOptions: ParsableArguments {
+  @Option(help: ArgumentHelp("cifar10, cifar100, mnist or fashion-mnist.", valueName: "name"))
+  package var dataset: String
+  @Option(help: ArgumentHelp("Folder with the data set's files, or its parent.", valueName: "dir"))
+  package var data: String
+  @Option(help: ArgumentHelp("The teacher's weights (safetensors).", valueName: "file"))
+  package var teacher: String
+  @Option(help: ArgumentHelp("Its network, if the file does not say.", valueName: "name"))
+  package var arch: String?
+  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  package var mean: String?
+  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  package var std: String?
+
+  package init() {}
+}
+
+/// What is stored, and how.
+package struct StorageOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Part of the training set: exp:RATIO, step:RATIO or list:FILE.", valueName: "subset"))
+  var subset: String?
+  @Option(
+    help: ArgumentHelp(
+      "plain, weak:N, strong:N (rounds 0 to N-1), weak:all (every distinct crop and flip).",
+      valueName: "list"))
+  var views: String
+  @Option(help: ArgumentHelp("Seed of the random views.", valueName: "n"))
+  var viewSeed: UInt64 = 0
+  @Option(help: ArgumentHelp("fp32, fp16, q8 or coarse.", valueName: "codec"))
+  var logits: String = "q8"
+  @Option(
+    help: ArgumentHelp(
+      "Taps whose features are stored, such as stage1,stage2, or none.",
+      valueName: "taps"))
+  var features: String = "none"
+  @Option(help: ArgumentHelp("Views that store features.", valueName: "list"))
+  var featureViews: String = "weak:1"
+  @Option(help: ArgumentHelp("fp32, fp16 or q8.", valueName: "precision"))
+  var featurePrecision: String = "fp16"
+  @Option(help: ArgumentHelp("Views a teacher pass; results do not depend on it.", valueName: "n"))
+  var batchSize: Int = 128
+
+  package init() {}
+
+  package func makeRequest(_ teacher: TeacherOptions, cache: String) throws -> DumpRequest {
+    var request = DumpRequest(
+      dataset: try DatasetName(parsing: teacher.dataset), dataPath: teacher.data,
+      teacher: teacher.teacher, views: try ViewSet(parsing: views), cache: cache)
+    request.architecture = teacher.arch
+    (request.mean, request.std) = try normalization("", mean: teacher.mean, std: teacher.std)
+    if let subset { request.subset = try Subset(parsing: subset) }
+    request.viewSeed = viewSeed
+    guard let codec = LogitCodec(rawValue: logits) else {
+      throw Failure(Status.usage, "--logits is \(logits); expected fp32, fp16, q8 or coarse")
+    }
+    request.logits = codec
+    guard let precision = FeaturePrecision(rawValue: featurePrecision) else {
+      throw Failure(
+        Status.usage, "--feature-precision is \(featurePrecision); expected fp32, fp16 or q8")
+    }
+    request.featurePrecision = precision
+    request.featureViews = try ViewSet(parsing: featureViews)
+    request.taps = try taps()
+    if !request.taps.isEmpty {
+      for view in request.featureViews.views(in: request.dataset.info)
+      where !request.views.contains(view) {
+        throw Failure(
+          Status.usage, "--feature-views asks for \(view), which is not among --views \(views)")
+      }
+    }
+    guard (1...65_536).contains(batchSize) else {
+      throw Failure(Status.usage, "--batch-size is \(batchSize); expected 1 to 65536")
+    }
+    request.batchSize = batchSize
+    return request
+  }
+
+  private func taps() throws -> [String] {
+    guard features != "none" else { return [] }
+    let names = features.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+    guard Set(names).count == names.count, !names.contains("") else {
+      throw Failure(
+        Status.usage, "--features is \(features); expected taps such as stage1,stage2, each once")
+    }
+    return names
+  }
+}

@@ -1,0 +1,27 @@
+/// CRLD (arXiv 2412.16493): weak and strong view, each its own forward pass with its own batch-norm
+/// statistics, confidence masks; see ``crossViewConsistency``.
+package struct CrossViewMethod: DistillationMethod {
+  package let views = [ViewKind.weak, .strong]
+  package let needsTeacher = true
+  package let termNames = ["ce", "within_view", "cross_view"]
+  let temperature: Double
+  let weights: CrossViewWeights
+
+  package init(temperature: Double = 4, weights: CrossViewWeights = CrossViewWeights()) {
+    self.temperature = temperature
+    self.weights = weights
+  }
+
+  package func loss(
+    student: [Matrix], teacher: [Matrix], labels: [Int], epoch: Int
+  ) -> DistillationLoss {
+    let loss = crossViewConsistency(
+      weak: student[0], strong: student[1], teacherWeak: teacher[0], teacherStrong: teacher[1],
+      labels: labels, temperature: temperature, weights: weights)
+    return DistillationLoss(
+      terms: [
+        ("ce", loss.crossEntropy), ("within_view", loss.withinView),
+        ("cross_view", loss.crossView),
+      ], gradients: [loss.weakGradient, loss.strongGradient])
+  }
+}

@@ -1,0 +1,33 @@
+/// A view that a method trains on, before a round is chosen.
+package enum ViewKind: String, Sendable, CaseIterable {
+  case weak, strong
+}
+
+/// What a step's loss is made of: named terms as trained (they add up to the loss) and the
+/// gradient at the student's logits, one matrix for each of the method's views.
+package struct DistillationLoss: Sendable {
+  package let terms: [(name: String, value: Double)]
+  package let gradients: [Matrix]
+
+  package var total: Double { terms.reduce(0) { $0 + $1.value } }
+}
+
+/// A loss on logits, as a pure function of what student and teacher said.
+///
+/// A method owns no network and no data; finite differences and the golden values test it as it is.
+package protocol DistillationMethod: Sendable {
+  /// The views that the student runs, in this order; the first one gives the training accuracy.
+  var views: [ViewKind] { get }
+  /// Whether the teacher's logits of those views are needed.
+  var needsTeacher: Bool { get }
+  /// The names of the loss terms, in the order of ``DistillationLoss/terms``.
+  var termNames: [String] { get }
+  /// - Parameters:
+  ///   - student: logits, batch × classes, one matrix a view.
+  ///   - teacher: logits of the same views, or nothing if ``needsTeacher`` is false.
+  ///   - labels: class of each image.
+  ///   - epoch: from 0.
+  func loss(
+    student: [Matrix], teacher: [Matrix], labels: [Int], epoch: Int
+  ) -> DistillationLoss
+}

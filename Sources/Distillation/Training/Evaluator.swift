@@ -1,0 +1,90 @@
+package import Datasets
+package import Networks
+package import Tensors
+
+/// How often a network was right, overall and for each class.
+package struct Accuracy: Equatable, Sendable {
+  package let images: Int
+  package let correct: Int
+  package let correctInFive: Int
+  /// Test images and right answers of each class.
+  package let classImages: [Int]
+  package let classCorrect: [Int]
+
+  /// Percent of the images whose label has the largest logit.
+  package var top1: Double { percent(correct, of: images) }
+  /// Percent of the images whose label is among the five largest logits.
+  package var top5: Double { percent(correctInFive, of: images) }
+
+  private func percent(_ part: Int, of whole: Int) -> Double {
+    whole == 0 ? 0 : 100 * Double(part) / Double(whole)
+  }
+
+  /// The mean over the classes of a group of each class's accuracy in percent; nil for an empty
+  /// group.
+  package func top1(ofClasses group: [Int]) -> Double? {
+    let present = group.filter { classImages[$0] > 0 }
+    guard !present.isEmpty else { return nil }
+    return present.reduce(0) { $0 + percent(classCorrect[$1], of: classImages[$1]) }
+      / Double(present.count)
+  }
+}
+
+/// The shot groups of long-tailed recognition, by the training images of each class: many > 100,
+/// medium 20–100, few < 20.
+package struct ShotGroups: Equatable, Sendable {
+  package let many: [Int]
+  package let medium: [Int]
+  package let few: [Int]
+
+  package init(classCounts: [Int]) {
+    many = classCounts.indices.filter { classCounts[$0] > 100 }
+    medium = classCounts.indices.filter { (20...100).contains(classCounts[$0]) }
+    few = classCounts.indices.filter { classCounts[$0] < 20 }
+  }
+}
+
+/// Runs a network in inference mode over plain views of a whole image set.
+///
+/// - Parameter normalization: the network's own.
+package func evaluate(
+  _ network: Classifier, on images: ImageSet, info: DatasetInfo, normalization: Normalization,
+  execution: Execution
+) -> Accuracy {
+  let renderer = ViewRenderer(images: images, info: info, seed: 0)
+  var counts = (correct: 0, correctInFive: 0)
+  var classImages = Array(repeating: 0, count: network.classes)
+  var classCorrect = Array(repeating: 0, count: network.classes)
+  for start in stride(from: 0, to: images.count, by: 100) {
+    let ids = start..<min(start + 100, images.count)
+    let batch = ViewBatch(
+      keys: ids.map { ViewKey(image: $0, view: .plain) }, renderer: renderer, on: execution)
+    let output = network.forward(
+      batch.images(normalization, on: execution), training: 0..<0, on: execution)
+    guard let logits = output.logits?.values else { preconditionFailure("no logits") }
+    for (i, id) in ids.enumerated() {
+      let label = images.labels[id]
+      let rank = rank(of: label, in: logits[(i * network.classes)..<((i + 1) * network.classes)])
+      classImages[label] += 1
+      if rank == 0 {
+        counts.correct += 1
+        classCorrect[label] += 1
+      }
+      if rank < 5 { counts.correctInFive += 1 }
+    }
+  }
+  return Accuracy(
+    images: images.count, correct: counts.correct, correctInFive: counts.correctInFive,
+    classImages: classImages, classCorrect: classCorrect)
+}
+
+/// How many classes come before the label: those with a larger logit, or an equal one and a lower
+/// number. A logit that is not a number comes before everything, so it is never counted as right.
+func rank(of label: Int, in logits: ArraySlice<Float>) -> Int {
+  let own = logits[logits.startIndex + label]
+  var rank = 0
+  for (j, z) in logits.enumerated() where j != label {
+    if !(z < own) && (z != own || j < label) { rank += 1 }
+  }
+  return rank
+}

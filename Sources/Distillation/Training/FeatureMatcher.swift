@@ -1,0 +1,90 @@
+package import Networks
+package import Tensors
+
+/// Compares one student tap with one teacher tap, through an adapter where their shapes differ.
+///
+/// The adapter is the identity for equal shapes, batch norm of a 1×1 convolution when only the
+/// channels differ, of a 3×3 convolution with stride 2 when the student's map is twice as large,
+/// of a 4×4 transposed convolution with stride 2 when it is half as large. It is trained with its
+/// stage and discarded afterwards.
+package final class FeatureMatcher {
+  package let pair: FeaturePair
+  /// nil where student and teacher have equal shapes.
+  package let adapter: (any Layer)?
+  /// 1/σ of each teacher channel; empty for no scaling.
+  private let inverseDeviations: [Float]
+
+  /// - Throws: ``PlanError`` of kind mismatch when no adapter joins the two shapes.
+  package init(
+    pair: FeaturePair, student: TapSize, teacher: TapSize, seed: UInt64,
+    inverseDeviations: [Float] = []
+  ) throws(PlanError) {
+    self.pair = pair
+    self.inverseDeviations = inverseDeviations
+    let name = "adapter.\(student.tap)"
+    let (i, o) = (student.channels, teacher.channels)
+    let convolution: any Layer
+    if student.height == teacher.height, student.width == teacher.width {
+      if i == o {
+        adapter = nil
+        return
+      }
+      convolution = Conv2D("\(name).0", in: i, out: o, kernel: 1)
+    } else if student.height == 2 * teacher.height, student.width == 2 * teacher.width {
+      convolution = Conv2D("\(name).0", in: i, out: o, kernel: 3, strides: 2, padding: 1)
+    } else if 2 * student.height == teacher.height, 2 * student.width == teacher.width {
+      convolution = ConvTranspose2D("\(name).0", in: i, out: o, kernel: 4, strides: 2, padding: 1)
+    } else {
+      throw PlanError(
+        .mismatch,
+        "the student's \(student.tap) is \(student.height)×\(student.width)×\(i) and the "
+          + "teacher's \(teacher.tap) \(teacher.height)×\(teacher.width)×\(o): sides must be "
+          + "equal or differ by a factor of two; pair other taps with --set sskd.stages")
+    }
+    adapter = Sequential([convolution, BatchNorm2D("\(name).1", o)])
+    for parameter in adapter?.parameters ?? [] where parameter.stateShape.count == 4 {
+      parameter.fillUniform(seed: seed)
+    }
+  }
+
+  /// Mean over all elements of (A(f_s) − f_t)², and its gradient at the student's tap.
+  package func loss(
+    student: Tensor, teacher: Tensor, on execution: Execution
+  ) -> (loss: Double, gradient: Tensor) {
+    var adapted = student
+    if let adapter { adapted = adapter.forward(student, mode: .training, on: execution) }
+    var (loss, gradient): (Double, Tensor)
+    if inverseDeviations.isEmpty {
+      (loss, gradient) = meanSquaredError(adapted, teacher, on: execution)
+    } else {
+      (loss, gradient) = meanSquaredError(
+        scaled(adapted, on: execution), scaled(teacher, on: execution), on: execution)
+      gradient = scaled(gradient, on: execution)
+    }
+    if let adapter { gradient = adapter.backward(gradient, on: execution) }
+    return (loss, gradient)
+  }
+
+  private func scaled(_ x: Tensor, on execution: Execution) -> Tensor {
+    let result = Tensor(x.shape, in: execution.memory)
+    let perImage = x.count / x.shape[0]
+    nonisolated(unsafe) let (source, target) = (x.pointer, result.pointer)
+    let factors = inverseDeviations
+    execution.parallel(x.shape[0]) { n in
+      for i in stride(from: n * perImage, to: (n + 1) * perImage, by: factors.count) {
+        for c in 0..<factors.count { target[i + c] = source[i + c] * factors[c] }
+      }
+    }
+    return result
+  }
+}
+
+extension Parameter {
+  /// PyTorch's default for convolutions, U(±1/√fan_in), from the stream of this parameter's name.
+  func fillUniform(seed: UInt64) {
+    let fanIn = stateShape.dropFirst().reduce(1, *)
+    let bound = 1 / Double(fanIn).squareRoot()
+    var random = RandomStream(key: seed, stream: Classifier.stream(of: name))
+    setState((0..<value.count).map { _ in Float((2 * random.uniform() - 1) * bound) })
+  }
+}

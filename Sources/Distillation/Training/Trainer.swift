@@ -1,0 +1,225 @@
+package import Datasets
+package import Networks
+package import Tensors
+
+/// A loss that is no longer a number.
+package struct NonFiniteLoss: Error, CustomStringConvertible, Sendable {
+  package let step: Int
+  package let epoch: Int  // from 1
+  package let images: [Int]
+
+  package var description: String {
+    let shown = images.prefix(8).map(String.init).joined(separator: ", ")
+    return
+      "the loss of step \(step) (epoch \(epoch)) is not finite; the batch holds images \(shown)"
+      + "\(images.count > 8 ? ", …" : ""); a lower --lr is the usual cure"
+  }
+}
+
+/// What a trainer works on.
+package struct TrainingTask {
+  package let student: Classifier
+  package let plan: TrainingPlan
+  /// Needed by every plan whose phases imitate somebody.
+  package let teacher: (any TeacherSource)?
+  package let renderer: ViewRenderer
+  /// Original ids of the images that are trained on.
+  package let images: [Int]
+  package let normalization: Normalization
+  /// Rounds of the views that logits are compared on.
+  package let rounds: RoundSchedule
+  /// Rounds of the views that features are compared on.
+  package let featureRounds: RoundSchedule
+  package let batchSize: Int
+  package let momentum: Float
+  package let weightDecay: Float
+  /// Of the order of images and the initial weights of adapters.
+  package let seed: UInt64
+  package let featureNorm: FeatureNorm
+
+  package init(
+    student: Classifier, plan: TrainingPlan, teacher: (any TeacherSource)?, renderer: ViewRenderer,
+    images: [Int], normalization: Normalization, rounds: RoundSchedule,
+    featureRounds: RoundSchedule, batchSize: Int, momentum: Float, weightDecay: Float,
+    seed: UInt64, featureNorm: FeatureNorm = .none
+  ) {
+    self.student = student
+    self.plan = plan
+    self.teacher = teacher
+    self.renderer = renderer
+    self.images = images
+    self.normalization = normalization
+    self.rounds = rounds
+    self.featureRounds = featureRounds
+    self.batchSize = batchSize
+    self.momentum = momentum
+    self.weightDecay = weightDecay
+    self.seed = seed
+    self.featureNorm = featureNorm
+  }
+}
+
+/// Trains a student step by step; knows no files, clocks or terminals.
+package final class Trainer {
+  package let task: TrainingTask
+  /// Steps done so far, of the whole run.
+  package internal(set) var step = 0
+  /// What the epoch under way has added up to.
+  package internal(set) var totals = EpochTotals()
+  /// The learning rate of the last step.
+  package internal(set) var learningRate = 0.0
+  var phaseIndex = -1
+  var optimizer: SGD
+  var matchers: [FeatureMatcher] = []
+  private var inverseDeviations: [String: [Float]] = [:]
+  private var order: (epoch: Int, images: [Int]) = (-1, [])
+  private let epochOrder: EpochOrder
+  private let execution: Execution
+
+  package init(_ task: TrainingTask, on execution: Execution) throws {
+    self.task = task
+    self.execution = execution
+    epochOrder = EpochOrder(images: task.images, seed: task.seed)
+    optimizer = SGD([], momentum: 0, weightDecay: 0)
+    try enterPhase(task.plan.phaseIndex(at: 0))
+  }
+
+  package var isFinished: Bool { step >= task.plan.totalSteps }
+  /// The epoch of the next step, from 0.
+  package var epoch: Int { step / task.plan.stepsPerEpoch }
+  package var stepInEpoch: Int { step % task.plan.stepsPerEpoch }
+  package var phase: TrainingPhase { task.plan.phases[phaseIndex] }
+
+  /// Forgets what the finished epoch added up to.
+  package func beginEpoch() { totals = EpochTotals() }
+
+  /// Forward, loss, backward, update.
+  package func trainOneStep() throws {
+    precondition(!isFinished, "the run has only \(task.plan.totalSteps) steps")
+    let index = task.plan.phaseIndex(at: step)
+    if index != phaseIndex { try enterPhase(index) }
+    let epoch = self.epoch
+    if order.epoch != epoch { order = (epoch, epochOrder.images(inEpoch: epoch)) }
+    let start = stepInEpoch * task.batchSize
+    let ids = Array(order.images[start..<min(start + task.batchSize, order.images.count)])
+    learningRate = phase.schedule.rate(epoch: epoch, step: step - phase.steps.lowerBound)
+    switch phase.objective {
+    case .logits(let method): try trainLogits(method, ids, epoch: epoch)
+    case .features: try trainFeatures(ids, epoch: epoch)
+    }
+    optimizer.step(learningRate: Float(learningRate), on: execution)
+    step += 1
+  }
+
+  // One forward pass a view, each with its own batch statistics; backward in reverse order, as the
+  // layers keep what they need on a stack.
+  private func trainLogits(_ method: any DistillationMethod, _ ids: [Int], epoch: Int) throws {
+    let labels = ids.map { task.renderer.images.labels[$0] }
+    var said: [Matrix] = []
+    var heard: [Matrix] = []
+    for kind in method.views {
+      let batch = views(of: ids, task.rounds.view(kind, epoch: epoch))
+      if method.needsTeacher { heard.append(try requiredTeacher.logits(batch)) }
+      let output = task.student.forward(
+        batch.images(task.normalization, on: execution), training: phase.trained, on: execution)
+      guard let logits = output.logits?.values else { preconditionFailure("no logits") }
+      said.append(Matrix(rows: ids.count, columns: task.student.classes, floats: logits))
+    }
+    let loss = method.loss(student: said, teacher: heard, labels: labels, epoch: epoch)
+    try check(loss.total, ids)
+    for gradient in loss.gradients.reversed() {
+      let tensor = Tensor(gradient.floats, shape: [gradient.rows, gradient.columns])
+      task.student.backward(logits: tensor, features: [:], on: execution)
+    }
+    totals.add(loss.terms, images: ids.count)
+    totals.add(correct: zip(said[0].rowArgmax, labels).count { $0 == $1 }, of: ids.count)
+  }
+
+  private func trainFeatures(_ ids: [Int], epoch: Int) throws {
+    let batch = views(of: ids, task.featureRounds.view(.weak, epoch: epoch))
+    let taps = matchers.map { task.student.taps[$0.pair.studentStage] }
+    let last = matchers.map(\.pair.studentStage).max() ?? 0
+    let output = task.student.forward(
+      batch.images(task.normalization, on: execution), training: phase.trained, through: last,
+      keeping: Set(taps), on: execution)
+    var total = 0.0
+    var gradients: [String: Tensor] = [:]
+    for (matcher, tap) in zip(matchers, taps) {
+      guard let feature = output.features[tap] else { preconditionFailure("no tap \(tap)") }
+      let imitated = try requiredTeacher.features(batch, tap: matcher.pair.teacherTap)
+      let (loss, gradient) = matcher.loss(student: feature, teacher: imitated, on: execution)
+      total += loss
+      gradients[tap] = gradient
+    }
+    try check(total, ids)
+    task.student.backward(logits: nil, features: gradients, on: execution)
+    totals.add([("mse", total)], images: ids.count)
+  }
+
+  private func views(of ids: [Int], _ view: View) -> ViewBatch {
+    ViewBatch(
+      keys: ids.map { ViewKey(image: $0, view: view) }, renderer: task.renderer, on: execution)
+  }
+
+  private var requiredTeacher: any TeacherSource {
+    guard let teacher = task.teacher else {
+      preconditionFailure("phase \(phase.name) needs a teacher")
+    }
+    return teacher
+  }
+
+  private func check(_ loss: Double, _ ids: [Int]) throws {
+    guard loss.isFinite else { throw NonFiniteLoss(step: step, epoch: epoch + 1, images: ids) }
+  }
+
+  /// A phase begins with fresh momentum and fresh adapters.
+  func enterPhase(_ index: Int) throws {
+    phaseIndex = index
+    matchers = []
+    if case .features(let pairs) = phase.objective {
+      matchers = try pairs.map { try makeMatcher($0) }
+    }
+    let trained = phase.trained.flatMap { task.student.parameters(ofPart: $0) }
+    let adapted = matchers.flatMap { $0.adapter?.parameters ?? [] }
+    task.student.zeroGradients()
+    optimizer = SGD(
+      trained + adapted, momentum: task.momentum, weightDecay: task.weightDecay)
+  }
+
+  private func makeMatcher(_ pair: FeaturePair) throws -> FeatureMatcher {
+    let images = task.renderer.images
+    let sizes = task.student.tapSizes(height: images.height, width: images.width)
+    guard let teacherSize = requiredTeacher.taps.first(where: { $0.tap == pair.teacherTap }) else {
+      preconditionFailure("the teacher has no tap \(pair.teacherTap)")
+    }
+    var deviations: [Float] = []
+    if task.featureNorm == .std { deviations = try inverseDeviations(of: pair.teacherTap) }
+    return try FeatureMatcher(
+      pair: pair, student: sizes[pair.studentStage], teacher: teacherSize, seed: task.seed,
+      inverseDeviations: deviations)
+  }
+
+  /// 1/σ of each channel of a teacher tap over up to 256 of the training images in the views of
+  /// the first epoch: the same numbers from a cache and from a live teacher.
+  private func inverseDeviations(of tap: String) throws -> [Float] {
+    if let known = inverseDeviations[tap] { return known }
+    let ids = Array(task.images.prefix(256))
+    let view = task.featureRounds.view(.weak, epoch: 0)
+    let features = try requiredTeacher.features(views(of: ids, view), tap: tap)
+    let channels = features.shape[3]
+    let values = features.values
+    let deviations = (0..<channels).map { c -> Float in
+      var (sum, squares) = (0.0, 0.0)
+      for i in stride(from: c, to: values.count, by: channels) {
+        sum += Double(values[i])
+        squares += Double(values[i]) * Double(values[i])
+      }
+      let n = Double(values.count / channels)
+      let variance = max(squares / n - (sum / n) * (sum / n), 0)
+      // A channel that never changes carries nothing; leave it as it is.
+      return variance > 1e-12 ? Float(1 / variance.squareRoot()) : 1
+    }
+    inverseDeviations[tap] = deviations
+    return deviations
+  }
+}

@@ -1,0 +1,79 @@
+import Foundation
+package import Networks
+
+/// A checkpoint that does not fit the run it should resume.
+package struct StateError: Error, CustomStringConvertible, Sendable {
+  package let description: String
+}
+
+extension Trainer {
+  private static let version = "1"
+
+  /// Everything that the rest of the run depends on: weights, running statistics, momentum,
+  /// adapters, the place in the run and the sums of the epoch under way. Views, order and rates are
+  /// pure functions of the place, so there is no generator to save.
+  package func state() throws -> SafeTensors {
+    var tensors: [String: StateTensor] = [:]
+    for (name, tensor) in task.student.state(metadata: [:]).tensors {
+      tensors["weights." + name] = tensor
+    }
+    for (name, momentum) in optimizer.state {
+      tensors["momentum." + name] = StateTensor(momentum, shape: [momentum.count])
+    }
+    for adapter in matchers.compactMap(\.adapter) {
+      for parameter in adapter.parameters {
+        tensors[parameter.name] = StateTensor(
+          parameter.stateValues(), shape: parameter.stateShape)
+      }
+    }
+    let totals = String(decoding: try JSONEncoder.sorted.encode(totals), as: UTF8.self)
+    return SafeTensors(
+      metadata: ["version": Self.version, "step": String(step), "totals": totals],
+      tensors: tensors)
+  }
+
+  /// Puts the trainer where ``state()`` was taken.
+  package func restore(_ state: SafeTensors, path: String) throws {
+    guard state.metadata["version"] == Self.version,
+      let step = state.metadata["step"].flatMap(Int.init), step >= 0, step <= task.plan.totalSteps,
+      let totals = state.metadata["totals"]
+    else {
+      throw StateError(
+        description: "\(path): not the state of such a run (version, step or totals do not fit); "
+          + "choose another --output, or delete the folder to begin again")
+    }
+    self.totals = try JSONDecoder().decode(EpochTotals.self, from: Data(totals.utf8))
+    self.step = step
+    try enterPhase(task.plan.phaseIndex(at: max(step - 1, 0)))
+    var weights = SafeTensors()
+    var momentum: [String: [Float]] = [:]
+    for (name, tensor) in state.tensors {
+      if name.hasPrefix("weights.") {
+        weights.tensors[String(name.dropFirst("weights.".count))] = tensor
+      } else if name.hasPrefix("momentum.") {
+        momentum[String(name.dropFirst("momentum.".count))] = tensor.floats
+      }
+    }
+    try task.student.load(weights, path: path)
+    for parameter in matchers.compactMap(\.adapter).flatMap(\.parameters) {
+      guard let tensor = state.tensors[parameter.name], tensor.shape == parameter.stateShape else {
+        throw StateError(description: "\(path): the adapter \(parameter.name) is missing")
+      }
+      parameter.setState(tensor.floats)
+    }
+    let sizes = Dictionary(
+      uniqueKeysWithValues: optimizer.parameters.map { ($0.name, $0.stateShape.reduce(1, *)) })
+    for (name, values) in momentum where sizes[name] != values.count {
+      throw StateError(description: "\(path): the momentum of \(name) does not fit this network")
+    }
+    optimizer.state = momentum
+  }
+}
+
+extension JSONEncoder {
+  static var sorted: JSONEncoder {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys]
+    return encoder
+  }
+}

@@ -1,0 +1,87 @@
+import Datasets
+import Distillation
+import TeacherCache
+
+/// Views or taps that a cache lacks, with the command that adds them.
+package struct MissingFromCache: Error, CustomStringConvertible, Sendable {
+  package let description: String
+}
+
+/// What a run reads from a cache, in all its epochs.
+struct CacheRequirements {
+  private(set) var logitViews: Set<View> = []
+  private(set) var featureViews: Set<View> = []
+  private(set) var taps: [String] = []
+
+  init(plan: TrainingPlan, settings: Settings, views: ViewSet, featureViews: ViewSet) {
+    let rounds = RoundSchedule(views: views, plain: settings.plainViews)
+    let featureRounds = RoundSchedule(
+      views: featureViews, plain: settings.plainViews || featureViews == ViewSet(plain: true))
+    for phase in plan.phases {
+      let epochs =
+        phase.steps.lowerBound / plan.stepsPerEpoch...(phase.steps.upperBound - 1)
+        / plan.stepsPerEpoch
+      switch phase.objective {
+      case .logits(let method):
+        guard method.needsTeacher else { continue }
+        for epoch in epochs {
+          for kind in method.views { logitViews.insert(rounds.view(kind, epoch: epoch)) }
+        }
+      case .features(let pairs):
+        for pair in pairs where !taps.contains(pair.teacherTap) { taps.append(pair.teacherTap) }
+        for epoch in epochs { self.featureViews.insert(featureRounds.view(.weak, epoch: epoch)) }
+      }
+    }
+  }
+
+  /// - Throws: ``MissingFromCache`` unless the cache holds everything for all images.
+  func check(_ cache: CacheReader, path: String, images: [Int], renderer: ViewRenderer) throws {
+    let info = renderer.info
+    do {
+      try cache.require(
+        images: images, views: stored(logitViews, cache.views, info), taps: [])
+      try cache.require(
+        images: images, views: stored(featureViews, cache.featureViews, info), taps: taps)
+    } catch CacheError.missing(let what) {
+      throw MissingFromCache(
+        description: "\(path) lacks \(what); this adds it: " + command(cache, path: path))
+    }
+  }
+
+  /// The views as they are stored: a weak round is some crop where all crops are there.
+  private func stored(_ views: Set<View>, _ held: ViewSet, _ info: DatasetInfo) -> [View] {
+    guard held.crops else { return views.sorted() }
+    let others = views.filter { if case .weak = $0 { false } else { true } }
+    return (others + ViewSet(crops: true).views(in: info)).sorted()
+  }
+
+  private func command(_ cache: CacheReader, path: String) -> String {
+    let identity = cache.identity
+    var words = [
+      "teacher-dump --dataset \(identity.dataset) --data DIR --teacher FILE",
+      "--views \(Self.list(logitViews.union(featureViews), cache.views))",
+    ]
+    if !taps.isEmpty {
+      words.append("--features \(taps.joined(separator: ","))")
+      words.append("--feature-views \(Self.list(featureViews, cache.featureViews))")
+      words.append("--feature-precision \(identity.featurePrecision.rawValue)")
+    }
+    words.append("--logits \(identity.logits.rawValue)")
+    if identity.viewSeed != 0 { words.append("--view-seed \(identity.viewSeed)") }
+    return (words + ["--cache \(path)"]).joined(separator: " ")
+  }
+
+  /// The needed views as `--views` takes them, with what the cache has as the number of rounds.
+  private static func list(_ views: Set<View>, _ held: ViewSet) -> String {
+    var set = ViewSet()
+    for view in views {
+      switch view {
+      case .plain: set.plain = true
+      case .weak(let round): set.weak = max(set.weak, held.weak, round + 1)
+      case .strong(let round): set.strong = max(set.strong, held.strong, round + 1)
+      case .crop: set.crops = true
+      }
+    }
+    return set.description
+  }
+}

@@ -1,0 +1,87 @@
+import Foundation
+import Yams
+
+/// A recipe file as flat settings: `dkd: {beta: 2}` becomes `dkd.beta` = `2`.
+package struct Recipe: Sendable {
+  package let path: String
+  /// In the order of the file.
+  package let settings: [(key: String, value: String)]
+
+  /// The section of config.yaml that names what a run was made from; not settings.
+  package static let inputs = "inputs"
+  private static let byteLimit = 1 << 20
+  private static let nodeLimit = 100_000
+
+  /// - Throws: ``SettingError`` of kind recipe for malformed YAML, keys named twice, files over
+  ///   1 MiB; `CocoaError` for a file that cannot be read.
+  package static func read(_ path: String) throws -> Recipe {
+    let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+    defer { try? handle.close() }
+    let data = try handle.read(upToCount: byteLimit + 1) ?? Data()
+    guard data.count <= byteLimit, let text = String(data: data, encoding: .utf8) else {
+      throw SettingError(.recipe, "\(path): a recipe is UTF-8 text of at most 1 MiB")
+    }
+    return try Recipe(path: path, text: text)
+  }
+
+  package init(path: String, text: String) throws(SettingError) {
+    self.path = path
+    let root: Node?
+    do {
+      // compose, not load: aliases stay shared, so a bomb of them cannot grow.
+      root = try Yams.compose(yaml: text)
+    } catch {
+      throw SettingError(.recipe, "\(path): not sound YAML: \(error)")
+    }
+    guard let root else {
+      settings = []
+      return
+    }
+    var found: [(key: String, value: String)] = []
+    var visited = 0
+    try Self.flatten(root, at: "", into: &found, visited: &visited, path)
+    var seen: Set<String> = []
+    for (key, _) in found where !seen.insert(key).inserted {
+      throw SettingError(.recipe, "\(path): \(key) is set twice; set it once")
+    }
+    settings = found
+  }
+
+  private static func flatten(
+    _ node: Node, at prefix: String, into found: inout [(key: String, value: String)],
+    visited: inout Int, _ path: String
+  ) throws(SettingError) {
+    visited += 1
+    guard visited <= nodeLimit else {
+      throw SettingError(.recipe, "\(path): more than \(nodeLimit) values; not a recipe")
+    }
+    switch node {
+    case .scalar(let scalar):
+      guard !prefix.isEmpty else {
+        throw SettingError(.recipe, "\(path): expected settings such as `epochs: 240`")
+      }
+      found.append((prefix, scalar.string))
+    case .sequence(let sequence):
+      var items: [String] = []
+      for item in sequence {
+        guard let text = item.scalar?.string else {
+          throw SettingError(.recipe, "\(path): \(prefix) holds a list of more than plain values")
+        }
+        items.append(text)
+      }
+      found.append((prefix, items.isEmpty ? "none" : items.joined(separator: ",")))
+    case .mapping(let mapping):
+      for (key, value) in mapping {
+        guard let name = key.scalar?.string else {
+          throw SettingError(.recipe, "\(path): a key under \"\(prefix)\" is not plain text")
+        }
+        if prefix.isEmpty, name == Self.inputs { continue }
+        try flatten(
+          value, at: prefix.isEmpty ? name : "\(prefix).\(name)", into: &found,
+          visited: &visited, path)
+      }
+    case .alias:
+      throw SettingError(.recipe, "\(path): \(prefix) refers to an anchor that does not exist")
+    }
+  }
+}

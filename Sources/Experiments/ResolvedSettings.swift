@@ -1,0 +1,104 @@
+package import Datasets
+
+/// Settings with what was said explicitly, after flag, `--set`, recipe and default were weighed.
+package struct ResolvedSettings: Sendable {
+  package let settings: Settings
+  /// Keys that a flag or `--set` named.
+  package let explicit: Set<String>
+  /// Keys that the recipe named.
+  package let inRecipe: Set<String>
+
+  /// - Parameters:
+  ///   - flags: (key, value) of the flags that were given.
+  ///   - sets: the `key=value` texts of `--set`.
+  ///   - dataset: what the cache says; wins over a recipe, must agree with a flag.
+  package init(
+    flags: [(key: String, value: String)], sets: [String], recipe: Recipe?, dataset: DatasetName?
+  ) throws(SettingError) {
+    var given: [(key: String, value: String)] = []
+    for text in sets {
+      guard let equals = text.firstIndex(of: "="), equals != text.startIndex else {
+        throw SettingError(.usage, "--set \(text): expected KEY=VALUE such as dkd.beta=2")
+      }
+      given.append((String(text[..<equals]), String(text[text.index(after: equals)...])))
+    }
+    given += flags
+    let fromRecipe = recipe?.settings ?? []
+    for (key, _) in fromRecipe where !SettingKey.all.contains(where: { $0.name == key }) {
+      throw SettingError(.recipe, "\(recipe?.path ?? ""): " + Self.unknownKey(key, SettingKey.all))
+    }
+    func last(_ key: String) -> String? {
+      given.last { $0.key == key }?.value ?? fromRecipe.last { $0.key == key }?.value
+    }
+    guard let methodText = last("method") else {
+      throw SettingError(
+        .usage,
+        "--method is missing; expected one of "
+          + MethodName.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    guard let method = MethodName(rawValue: methodText.lowercased()) else {
+      throw unknown("method", methodText, MethodName.allCases.map(\.rawValue))
+    }
+    guard let student = last("student") else {
+      throw SettingError(.usage, "--student is missing; name a network such as resnet20")
+    }
+    let name: DatasetName
+    if let dataset {
+      let said = given.last { $0.key == "dataset" }?.value
+      if let said, said.lowercased() != dataset.rawValue {
+        throw SettingError(
+          .usage,
+          "--dataset \(said) contradicts the cache, which is of \(dataset.rawValue); "
+            + "leave the flag out")
+      }
+      name = dataset
+    } else if let text = last("dataset") {
+      do { name = try DatasetName(parsing: text) } catch {
+        throw SettingError(.usage, error.description)
+      }
+    } else {
+      throw SettingError(
+        .usage,
+        "--dataset is missing; expected one of "
+          + DatasetName.allCases.map(\.rawValue).joined(separator: ", "))
+    }
+    var settings = Settings(method: method, student: student, dataset: name)
+    let keys = SettingKey.keys(of: method)
+    // A recipe may hold the settings of several methods; only this run's count.
+    for (key, value) in fromRecipe {
+      guard let setting = keys.first(where: { $0.name == key }) else { continue }
+      do { try setting.read(value, &settings) } catch {
+        throw SettingError(.recipe, "\(recipe?.path ?? ""): \(error.description)")
+      }
+    }
+    for (key, value) in given {
+      guard let setting = keys.first(where: { $0.name == key }) else {
+        throw SettingError(.usage, "--set \(key): " + Self.unknownKey(key, keys))
+      }
+      try setting.read(value, &settings)
+    }
+    settings.dataset = name
+    if method == .sskd {
+      let drops = ["milestones", "warmup_epochs"].first { key in given.contains { $0.key == key } }
+      if let drops {
+        throw SettingError(
+          .usage,
+          "\(drops) does not go with sskd: the rate drops inside each of its parts; "
+            + "use --set sskd.drops=0.6,0.85")
+      }
+      settings.milestones = []
+      settings.warmupEpochs = 0
+    }
+    self.settings = settings
+    explicit = Set(given.map(\.key))
+    inRecipe = Set(fromRecipe.map(\.key))
+  }
+
+  private static func unknownKey(_ key: String, _ keys: [SettingKey]) -> String {
+    if let other = SettingKey.all.first(where: { $0.name == key })?.method {
+      return "this is a setting of \(other), not of the chosen method"
+    }
+    let near = nearestName(to: key, among: keys.map(\.name)).map { "; did you mean \($0)?" } ?? ""
+    return "there is no setting \"\(key)\"\(near)"
+  }
+}

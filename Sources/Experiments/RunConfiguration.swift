@@ -1,0 +1,79 @@
+/// The resolved, complete configuration of a run: its settings and the identity of what it was
+/// made from. Paths, thread counts and host names never enter it.
+package struct RunConfiguration: Sendable, Equatable {
+  package let settings: Settings
+  /// Hashes of the data set, the teacher or cache, and the starting weights, by name.
+  package let inputs: [(name: String, value: String)]
+
+  package init(settings: Settings, inputs: [(name: String, value: String)]) {
+    self.settings = settings
+    self.inputs = inputs
+  }
+
+  package static func == (a: Self, b: Self) -> Bool { a.yaml == b.yaml }
+
+  /// The text of config.yaml; `--recipe` reads it back.
+  package var yaml: String {
+    var text = ""
+    var section: String?
+    for key in SettingKey.keys(of: settings.method) {
+      guard let value = key.write(settings) else { continue }
+      if let method = key.method {
+        if section != method { text += "\(method):\n" }
+        section = method
+        text += "  \(key.name.dropFirst(method.count + 1)): \(Self.scalar(value))\n"
+      } else {
+        text += "\(key.name): \(Self.scalar(value))\n"
+      }
+    }
+    text += "\(Recipe.inputs):\n"
+    for (name, value) in inputs { text += "  \(name): \(Self.scalar(value))\n" }
+    return text
+  }
+
+  /// The first line that differs between this configuration's text and another's.
+  package func firstDifference(from other: String) -> (field: String, here: String, there: String)?
+  {
+    let (ours, theirs) = (Self.fields(yaml), Self.fields(other))
+    let names =
+      ours.map(\.name) + theirs.map(\.name).filter { n in !ours.contains { $0.name == n } }
+    for name in names {
+      let here = ours.first { $0.name == name }?.value ?? "absent"
+      let there = theirs.first { $0.name == name }?.value ?? "absent"
+      if here != there { return (name, here, there) }
+    }
+    return nil
+  }
+
+  private static func fields(_ yaml: String) -> [(name: String, value: String)] {
+    var section = ""
+    var fields: [(name: String, value: String)] = []
+    for line in yaml.split(separator: "\n") {
+      guard let colon = line.firstIndex(of: ":") else { continue }
+      let indented = line.hasPrefix("  ")
+      let key = line[..<colon].drop { $0 == " " }
+      let value = line[line.index(after: colon)...].drop { $0 == " " }
+      if value.isEmpty {
+        section = String(key)
+      } else {
+        fields.append((indented ? "\(section).\(key)" : String(key), String(value)))
+      }
+    }
+    return fields
+  }
+
+  /// Lists in brackets; text that YAML could take for something else in quotes.
+  private static func scalar(_ value: String) -> String {
+    let parts = value.split(separator: ",", omittingEmptySubsequences: false)
+    if parts.count > 1 {
+      return "[" + parts.map { scalar(String($0)) }.joined(separator: ", ") + "]"
+    }
+    let simple = value.allSatisfy {
+      $0.isASCII && ($0.isLetter || $0.isNumber || "._+-".contains($0))
+    }
+    // A hash of digits alone, or one such as 12e4…, would read back as a number, but as the same
+    // text; only empty and punctuated texts need quotes.
+    if simple, !value.isEmpty { return value }
+    return "'" + value.replacing("'", with: "''") + "'"
+  }
+}

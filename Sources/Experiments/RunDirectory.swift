@@ -1,0 +1,147 @@
+import Foundation
+package import Networks
+package import Reporting
+
+/// An output directory that cannot be used as asked.
+package struct RunError: Error, CustomStringConvertible, Sendable {
+  package enum Kind: Sendable {
+    /// The directory holds a run of another configuration.
+    case otherConfiguration
+    /// Another process trains in this directory.
+    case locked
+    case cannotCreate, cannotWrite, diskFull, permission
+    /// A file of the run is damaged.
+    case malformed
+  }
+  package let kind: Kind
+  package let description: String
+
+  package init(_ kind: Kind, _ description: String) {
+    self.kind = kind
+    self.description = description
+  }
+}
+
+/// The files of one run. Every file is whole or absent; metrics.jsonl is cut back to the last
+/// checkpoint when a run goes on.
+package final class RunDirectory {
+  package enum Progress {
+    case fresh
+    /// A run of the same configuration stopped here.
+    case started(SafeTensors)
+    case finished
+  }
+
+  package let path: String
+  package let progress: Progress
+  private let lock: Int32
+
+  package var lastWeights: String { path + "/last.safetensors" }
+  package var bestWeights: String { path + "/best.safetensors" }
+  package var statePath: String { path + "/state.safetensors" }
+  private var metricsPath: String { path + "/metrics.jsonl" }
+  private var summaryPath: String { path + "/summary.json" }
+  private var configurationPath: String { path + "/config.yaml" }
+
+  /// Makes the directory, or opens one that holds a run of exactly this configuration.
+  package init(_ path: String, configuration: RunConfiguration) throws {
+    self.path = path
+    try makeDirectory(path)
+    lock = try Self.takeLock(path)
+    let configurationPath = path + "/config.yaml"
+    if let data = FileManager.default.contents(atPath: configurationPath) {
+      let found = String(decoding: data, as: UTF8.self)
+      if let difference = configuration.firstDifference(from: found) {
+        close(lock)
+        throw RunError(
+          .otherConfiguration,
+          "\(path) holds a run with \(difference.field) = \(difference.there); this one has "
+            + "\(difference.here); choose another --output, or delete the folder to begin again")
+      }
+    } else {
+      try Self.write(Array(configuration.yaml.utf8), to: configurationPath)
+    }
+    if FileManager.default.fileExists(atPath: path + "/summary.json") {
+      progress = .finished
+    } else if FileManager.default.fileExists(atPath: path + "/state.safetensors") {
+      progress = .started(try SafeTensors.read(path + "/state.safetensors"))
+    } else {
+      progress = .fresh
+    }
+  }
+
+  deinit { close(lock) }
+
+  /// Keeps the first `epochs` lines of metrics.jsonl: those that the checkpoint knows of.
+  package func keepMetrics(epochs: Int) throws {
+    let data = FileManager.default.contents(atPath: metricsPath) ?? Data()
+    let lines = String(decoding: data, as: UTF8.self).split(separator: "\n").prefix(epochs)
+    let text = lines.map { $0 + "\n" }.joined()
+    try Self.write(Array(text.utf8), to: metricsPath)
+  }
+
+  package func appendMetrics(_ line: JSONValue) throws {
+    let descriptor = open(metricsPath, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw NetworkError.writing(metricsPath, code: errno) }
+    defer { close(descriptor) }
+    try AtomicFile.write(Array((line.text + "\n").utf8), to: descriptor, path: metricsPath)
+    guard fsync(descriptor) == 0 else { throw NetworkError.writing(metricsPath, code: errno) }
+  }
+
+  /// The metrics of the finished epochs, oldest first.
+  package func metrics() throws -> [[String: Any]] {
+    let data = FileManager.default.contents(atPath: metricsPath) ?? Data()
+    return try data.split(separator: UInt8(ascii: "\n")).map { line in
+      guard let object = try JSONSerialization.jsonObject(with: line) as? [String: Any] else {
+        throw RunError(.malformed, "\(metricsPath): a line is not a JSON object")
+      }
+      return object
+    }
+  }
+
+  package func writeSummary(_ summary: JSONValue) throws {
+    try Self.write(Array((summary.lines + "\n").utf8), to: summaryPath)
+  }
+
+  private static func write(_ bytes: [UInt8], to path: String) throws {
+    try AtomicFile.write(bytes, to: path)
+  }
+
+  /// One run at a time in a directory; the lock goes with the process, however it ends.
+  private static func takeLock(_ path: String) throws -> Int32 {
+    let file = path + "/.lock"
+    let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw NetworkError.writing(file, code: errno) }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      close(descriptor)
+      throw RunError(
+        .locked,
+        "\(path): another student-train works in this directory; wait for it, or choose "
+          + "another --output")
+    }
+    return descriptor
+  }
+}
+
+/// Makes a directory and those above it; one that exists is left alone.
+package func makeDirectory(_ path: String) throws(RunError) {
+  guard !path.isEmpty else { throw RunError(.cannotCreate, "the output directory has no name") }
+  var isDirectory: ObjCBool = false
+  if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) {
+    guard isDirectory.boolValue else {
+      throw RunError(.cannotCreate, "\(path) is a file; choose another directory")
+    }
+    return
+  }
+  let parent = (path as NSString).deletingLastPathComponent
+  if !parent.isEmpty, parent != path { try makeDirectory(parent) }
+  guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
+    let kind: RunError.Kind =
+      switch errno {
+      case EACCES, EPERM, EROFS: .permission
+      case ENOSPC, EDQUOT: .diskFull
+      default: .cannotCreate
+      }
+    throw RunError(kind, "\(path): cannot be created: \(String(cString: strerror(errno)))")
+  }
+}

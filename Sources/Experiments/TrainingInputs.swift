@@ -1,0 +1,92 @@
+package import Datasets
+package import Distillation
+package import Networks
+
+/// A network with the normalisation that its weights expect.
+package struct LoadedNetwork {
+  package let network: Classifier
+  package let normalization: Normalization
+  package let weightHash: String
+
+  /// A weight file's network.
+  ///
+  /// - Parameters:
+  ///   - architecture, mean, std: in place of the file's metadata.
+  ///   - info: the data set; gives the number of classes, and the normalisation where neither the
+  ///     call nor the file does.
+  package init(
+    weights path: String, architecture: String? = nil, mean: [Float]? = nil, std: [Float]? = nil,
+    info: DatasetInfo
+  ) throws {
+    let file = try SafeTensors.read(path)
+    guard let name = architecture ?? file.metadata["architecture"] else {
+      throw SettingError(
+        .usage,
+        "\(path) does not say its architecture; name it (--arch for teacher-dump, "
+          + "--teacher-arch or --student for student-train)")
+    }
+    if let dataset = file.metadata["dataset"], canonicalDataset(dataset) != info.name.rawValue {
+      throw NetworkError(
+        .mismatch,
+        "\(path) was trained on \(dataset), the data set here is "
+          + "\(info.name.rawValue); give a network of this data set")
+    }
+    network = try Architecture.make(name, classes: info.classes)
+    try network.load(file, path: path)
+    let (fileMean, fileStd) = (
+      try file.metadata["mean"].map { try channelValues("\(path): mean", $0, positive: false) },
+      try file.metadata["std"].map { try channelValues("\(path): std", $0, positive: true) }
+    )
+    normalization = try Normalization(
+      mean: mean ?? fileMean ?? info.mean, std: std ?? fileStd ?? info.std)
+    weightHash = network.weightHash
+  }
+}
+
+/// What a run is made of, opened and checked: images, student and teacher.
+package struct TrainingInputs {
+  package let data: ImageDataset
+  /// Original ids of the images that are trained on, rising.
+  package let images: [Int]
+  /// Images of each class among them.
+  package let classCounts: [Int]
+  package let student: Classifier
+  package let normalization: Normalization
+  package let teacher: (any TeacherSource)?
+  /// The views that logits and features are compared on.
+  package let views: ViewSet
+  package let featureViews: ViewSet
+  package let viewSeed: UInt64
+  package let cacheID: String?
+}
+
+extension TrainingInputs {
+  /// The student: given weights, or initial ones from the seed.
+  static func makeStudent(
+    _ resolved: ResolvedSettings, initial path: String?, info: DatasetInfo
+  ) throws -> (network: Classifier, normalization: Normalization, identity: String) {
+    let settings = resolved.settings
+    let network = try Architecture.make(settings.student, classes: info.classes)
+    // Flag or --set, then the file's metadata, then the recipe, then the method's recipe.
+    let explicitMean = resolved.explicit.contains("mean") ? settings.mean : nil
+    let explicitStd = resolved.explicit.contains("std") ? settings.std : nil
+    var mean = settings.mean ?? settings.recipeNormalization.mean
+    var std = settings.std ?? settings.recipeNormalization.std
+    var identity = "seed"
+    if let path {
+      let file = try SafeTensors.read(path)
+      try network.load(file, path: path)
+      identity = network.weightHash
+      if let text = file.metadata["mean"] {
+        mean = try channelValues("\(path): mean", text, positive: false)
+      }
+      if let text = file.metadata["std"] {
+        std = try channelValues("\(path): std", text, positive: true)
+      }
+    } else {
+      network.initialize(seed: settings.seed)
+    }
+    let normalization = try Normalization(mean: explicitMean ?? mean, std: explicitStd ?? std)
+    return (network, normalization, identity)
+  }
+}

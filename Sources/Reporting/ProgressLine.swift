@@ -1,0 +1,93 @@
+import Foundation
+
+/// Progress on standard error: one live line on a terminal, at most ten times a second; plain lines
+/// elsewhere, at most one every thirty seconds.
+package final class ProgressLine {
+  private let live: Bool
+  private let quiet: Bool
+  private let clock = ContinuousClock()
+  private var lastShown: ContinuousClock.Instant?
+  private var shownWidth = 0
+
+  package init(quiet: Bool = false) {
+    let terminal = ProcessInfo.processInfo.environment["TERM"] ?? ""
+    live = isatty(STDERR_FILENO) == 1 && terminal != "dumb"
+    self.quiet = quiet
+  }
+
+  /// Shows where the work is; skipped if the last line is recent.
+  ///
+  /// - Parameter text: made only when it is shown.
+  package func update(_ text: () -> String) {
+    guard !quiet else { return }
+    let now = clock.now
+    let pause: Duration = live ? .milliseconds(100) : .seconds(30)
+    // A log gets its first line after half a minute; shorter work needs none.
+    if lastShown == nil, !live { lastShown = now }
+    if let lastShown, now - lastShown < pause { return }
+    lastShown = now
+    if live { rewrite(text()) } else { write(text() + "\n") }
+  }
+
+  /// Prints a line that stays.
+  package func note(_ text: String) {
+    guard !quiet else { return }
+    clear()
+    write(text + "\n")
+  }
+
+  /// Removes the live line.
+  package func clear() {
+    if live, shownWidth > 0 { write("\r\u{1b}[K") }
+    shownWidth = 0
+  }
+
+  private func rewrite(_ text: String) {
+    // A line that wraps could not be overwritten.
+    let line = String(text.prefix(max(terminalWidth() - 1, 20)))
+    write("\r" + line + "\u{1b}[K")
+    shownWidth = line.count
+  }
+
+  private func write(_ text: String) {
+    FileHandle.standardError.write(Data(text.utf8))
+  }
+
+  private func terminalWidth() -> Int {
+    var size = winsize()
+    guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+}
+
+/// "1 h 05 min", "3 min 20 s", "45 s".
+package func durationText(_ seconds: Double) -> String {
+  guard seconds.isFinite, seconds >= 0 else { return "?" }
+  let s = Int(seconds.rounded())
+  if s < 60 { return "\(s) s" }
+  if s < 3600 { return "\(s / 60) min \(String(format: "%02d", s % 60)) s" }
+  return "\(s / 3600) h \(String(format: "%02d", s % 3600 / 60)) min"
+}
+
+/// "1,234,567".
+package func grouped(_ number: Int) -> String {
+  var digits = Array(String(abs(number)))
+  var i = digits.count - 3
+  while i > 0 {
+    digits.insert(",", at: i)
+    i -= 3
+  }
+  return (number < 0 ? "-" : "") + String(digits)
+}
+
+/// "3.2 GB", in powers of 1000.
+package func bytesText(_ bytes: Int) -> String {
+  var value = Double(bytes)
+  for unit in ["B", "kB", "MB", "GB", "TB"] {
+    if value < 1000 || unit == "TB" {
+      return unit == "B" ? "\(bytes) B" : String(format: "%.1f", value) + " " + unit
+    }
+    value /= 1000
+  }
+  return "\(bytes) B"
+}

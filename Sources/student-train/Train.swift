@@ -1,0 +1,56 @@
+import ArgumentParser
+import CommandSupport
+import Experiments
+import Foundation
+import Reporting
+
+struct Train: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Train a student (the default command).",
+    discussion: """
+      With --cache the teacher's outputs are read from the cache; with --teacher the teacher runs
+      live on the same views, which is what cached training is compared with; --method ce needs
+      neither. Settings of a method are --set keys: dkd.beta, bkd.reweight_from_epoch, sskd.freeze,
+      crld.mask, … The same command goes on where an interrupted run stopped.
+
+      Examples:
+        student-train --cache caches/r56 --data DIR --method dkd --set dkd.beta=2 \\
+                      --student resnet20 --output runs/dkd
+        student-train --teacher r56.safetensors --dataset cifar100 --data DIR --method kd \\
+                      --views weak:4 --student resnet20 --output runs/kd-live
+      """)
+
+  @OptionGroup(title: "Teacher and images") var source: SourceOptions
+  @OptionGroup(title: "Training") var settings: SettingOptions
+  @OptionGroup var threads: ThreadOptions
+
+  @Option(help: ArgumentHelp("Folder of the run.", valueName: "dir"))
+  var output: String
+  @Flag(help: "Go on where the run stopped (also the default where the configuration is the same).")
+  var resume = false
+  @Flag(help: "No progress on standard error.")
+  var quiet = false
+
+  func run() throws {
+    let signals = StopSignals()
+    let progress = ProgressLine(quiet: quiet)
+    let execution = try threads.makeExecution()
+    let session = try source.openSession(settings, on: execution)
+    for note in session.notes { progress.note("note: \(note)") }
+    let directory = try RunDirectory(output, configuration: session.configuration)
+    if case .finished = directory.progress {
+      progress.note("\(output) holds this run, finished; nothing to do")
+      return
+    }
+    let run = try TrainingRun(
+      inputs: session.inputs, settings: session.configuration.settings, plan: session.plan,
+      directory: directory, execution: execution, progress: progress)
+    do {
+      printResult(try run.train(shouldStop: { signals.pending != nil }).lines)
+    } catch is Stopped {
+      progress.clear()
+      throw Failure(
+        signals.status, "stopped; the run is saved, the same command goes on with it")
+    }
+  }
+}

@@ -1,0 +1,47 @@
+import ArgumentParser
+import CommandSupport
+import Experiments
+import Foundation
+import Reporting
+
+struct Dump: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Run the teacher over every image and view that the cache does not hold yet.",
+    discussion: """
+      The same command goes on where an interrupted one stopped; asking for more views adds only
+      what is missing. Finished parts of a cache can be used while the rest is being made.
+
+      Examples:
+        teacher-dump --dataset cifar100 --data DIR --teacher r56.safetensors \\
+                     --views weak:4,strong:4 --features stage1,stage2,stage3 --cache caches/r56
+        teacher-dump --dataset cifar10 --data DIR --subset exp:100 --teacher t.safetensors \\
+                     --views weak:all --logits fp32 --cache caches/lt
+      """)
+
+  @OptionGroup var teacher: TeacherOptions
+  @OptionGroup var stored: StorageOptions
+  @OptionGroup var threads: ThreadOptions
+  @Option(help: ArgumentHelp("Folder of the cache.", valueName: "dir"))
+  var cache: String
+  @Flag(help: "No progress on standard error.")
+  var quiet = false
+
+  func run() throws {
+    let signals = StopSignals()
+    let progress = ProgressLine(quiet: quiet)
+    let session = try DumpSession(
+      stored.makeRequest(teacher, cache: cache), on: threads.makeExecution())
+    do {
+      let report = try session.run(progress: progress, shouldStop: { signals.pending != nil })
+      printResult(
+        report.views == 0
+          ? "\(cache) holds all of this already"
+          : "\(grouped(report.views)) views in \(durationText(report.seconds)) "
+            + "(\(Int(Double(report.views) / max(report.seconds, 1e-9))) views/s)")
+      printResult(try CacheSummary(cache).text)
+    } catch is Stopped {
+      progress.clear()
+      throw Failure(signals.status, "stopped; what was seen is kept, the same command goes on")
+    }
+  }
+}

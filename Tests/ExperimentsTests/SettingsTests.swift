@@ -1,0 +1,167 @@
+import Datasets
+import Distillation
+import Experiments
+import Testing
+
+struct SettingsTests {
+  private func resolve(
+    _ flags: [(key: String, value: String)], sets: [String] = [], recipe: String? = nil,
+    dataset: DatasetName? = nil
+  ) throws -> Settings {
+    let recipe = try recipe.map { try Recipe(path: "recipe.yaml", text: $0) }
+    return try ResolvedSettings(
+      flags: flags, sets: sets, recipe: recipe, dataset: dataset
+    ).settings
+  }
+
+  private func base(_ method: String) -> [(key: String, value: String)] {
+    [("method", method), ("student", "resnet20"), ("dataset", "cifar100")]
+  }
+
+  @Test func balancedDistillationHasItsOwnRecipe() throws {
+    let settings = try resolve(base("bkd"))
+    #expect(settings.epochs == 200)
+    #expect(settings.batchSize == 128)
+    #expect(settings.learningRate == 0.1)
+    #expect(settings.learningRateDecay == 0.01)
+    #expect(settings.milestones == [160, 180])
+    #expect(settings.warmupEpochs == 5)
+    #expect(settings.weightDecay == 2e-4)
+    #expect(settings.temperature == 2)
+    #expect(settings.bkd.reweightFromEpoch == 0)
+    #expect(settings.recipeNormalization.mean == [0.4914, 0.4822, 0.4465])
+    let onCIFAR10 = try resolve([
+      ("method", "bkd"), ("student", "resnet32_s"), ("dataset", "cifar10"),
+    ])
+    #expect(onCIFAR10.bkd.reweightFromEpoch == 160)
+  }
+
+  @Test(arguments: ["ce", "kd", "dkd", "crld", "sskd"])
+  func everyOtherMethodHasThatOfMdistiller(method: String) throws {
+    let settings = try resolve(base(method))
+    #expect(settings.epochs == 240)
+    #expect(settings.batchSize == 64)
+    #expect(settings.learningRate == 0.05)
+    #expect(settings.weightDecay == 5e-4)
+    #expect(settings.milestones == (method == "sskd" ? [] : [150, 180, 210]))
+    #expect(settings.temperature == 4)
+  }
+
+  @Test func lightNetworksStartAtALowerRate() throws {
+    let settings = try resolve([
+      ("method", "kd"), ("student", "ShuffleV1"), ("dataset", "cifar100"),
+    ])
+    #expect(settings.learningRate == 0.01)
+  }
+
+  @Test func flagsWinOverSetsOverRecipesOverDefaults() throws {
+    let recipe = "method: dkd\nstudent: resnet8\nepochs: 7\nlr: 0.3\ndkd:\n  beta: 2\n"
+    let settings = try resolve(
+      [("dataset", "cifar10"), ("epochs", "9")], sets: ["epochs=8", "lr=0.2"], recipe: recipe)
+    #expect(settings.method == .dkd)
+    #expect(settings.student == "resnet8")
+    #expect(settings.epochs == 9)
+    #expect(settings.learningRate == 0.2)
+    #expect(settings.dkd.beta == 2)
+    #expect(settings.dkd.alpha == 1)
+  }
+
+  @Test(arguments: [
+    ("batch_size", "0"), ("lr", "nan"), ("lr", "-1"), ("lr", "inf"), ("epochs", "1.5"),
+    ("epochs", ""), ("momentum", "1"), ("milestones", "20,10"), ("milestones", "a"),
+    ("temperature", "0"), ("seed", "-1"), ("augment", "strong"), ("mean", "1,2"),
+    ("std", "0,1,1"), ("views", "weak:0"), ("views", "strange:1"), ("method", "kdd"),
+    ("subset", "exp:0"), ("subset", "half"), ("eval_every", "0"), ("kd.ce_weight", "x"),
+  ])
+  func sillyValuesAreRefusedWithWhatWasExpected(key: String, value: String) {
+    #expect {
+      try resolve(base("kd"), sets: ["\(key)=\(value)"])
+    } throws: { error in
+      let error = error as? SettingError
+      return error?.kind == .usage && error?.description.isEmpty == false
+    }
+  }
+
+  @Test func unknownKeysAreRefusedWithTheNearestName() {
+    #expect {
+      try resolve(base("dkd"), sets: ["dkd.bta=2"])
+    } throws: {
+      "\($0)".contains("did you mean dkd.beta?")
+    }
+    #expect {
+      try resolve(base("kd"), sets: ["dkd.beta=2"])
+    } throws: {
+      "\($0)".contains("a setting of dkd")
+    }
+    #expect {
+      try resolve(base("kd"), recipe: "epoch: 2")
+    } throws: {
+      ($0 as? SettingError)?.kind == .recipe && "\($0)".contains("epochs")
+    }
+  }
+
+  @Test func theDataSetOfACacheCannotBeContradicted() throws {
+    #expect(throws: SettingError.self) { try resolve(base("kd"), dataset: .cifar10) }
+    #expect(
+      try resolve([("method", "kd"), ("student", "resnet8")], dataset: .cifar10).dataset
+        == .cifar10)
+  }
+
+  @Test(arguments: MethodName.allCases)
+  func aConfigurationReadsBackAsItself(method: MethodName) throws {
+    var settings = Settings(method: method, student: "resnet20", dataset: .cifar100)
+    settings.learningRate = 0.0123
+    settings.subset = .exponential(100)
+    settings.views = ViewSet(weak: 4, strong: 6)
+    settings.mean = [0.5071, 0.4867, 0.4408]
+    settings.milestones = method == .sskd ? [] : [3, 5]
+    if method == .sskd { settings.sskd.stages = [("stage1", "stage1"), ("stage3", "stage2")] }
+    let configuration = RunConfiguration(
+      settings: settings, inputs: [("cache_id", "0123456789012345")])
+    let read = try resolve([], recipe: configuration.yaml)
+    #expect(read == settings)
+    let again = RunConfiguration(settings: read, inputs: configuration.inputs)
+    #expect(again.yaml == configuration.yaml)
+  }
+
+  @Test func theFieldThatDiffersIsNamed() throws {
+    let settings = Settings(method: .dkd, student: "resnet20", dataset: .cifar100)
+    var other = settings
+    other.dkd.beta = 2
+    let a = RunConfiguration(settings: settings, inputs: [("cache_id", "a")])
+    let b = RunConfiguration(settings: other, inputs: [("cache_id", "a")])
+    let difference = try #require(a.firstDifference(from: b.yaml))
+    #expect(difference == ("dkd.beta", "8", "2"))
+    #expect(a.firstDifference(from: a.yaml) == nil)
+    let c = RunConfiguration(settings: settings, inputs: [("cache_id", "b")])
+    #expect(a.firstDifference(from: c.yaml)?.field == "inputs.cache_id")
+  }
+
+  @Test(arguments: [
+    "epochs: [1, [2]]", "epochs: {", "- 1\n- 2", "just text", "a: &x {b: 1}\nc: *y",
+    "lr: 1\nlr: 2", "epochs: 0",
+  ])
+  func malformedRecipesAreRefused(text: String) {
+    #expect {
+      try resolve(base("kd"), recipe: text)
+    } throws: {
+      ($0 as? SettingError)?.kind == .recipe
+    }
+  }
+
+  @Test func anAliasBombIsRefusedQuickly() {
+    var text = "a0: &a0 [x]\n"
+    for i in 1...40 { text += "a\(i): &a\(i) {p: *a\(i - 1), q: *a\(i - 1)}\n" }
+    #expect(throws: SettingError.self) { try resolve(base("kd"), recipe: text) }
+  }
+
+  @Test func whatARunIsTooShortToReachIsSaid() {
+    var settings = Settings(method: .bkd, student: "resnet32_s", dataset: .cifar10)
+    settings.epochs = 10
+    let notes = settings.unreachedEpochs
+    #expect(notes.contains { $0.contains("milestone 160") })
+    #expect(notes.contains { $0.contains("re-weighting starts at epoch 160") })
+    settings.epochs = 200
+    #expect(settings.unreachedEpochs.isEmpty)
+  }
+}
