@@ -15,10 +15,13 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+/// - Parameter hasFixtures: a folder `Fixtures` that the tests read by its path.
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], hasFixtures: Bool = false
+) -> Target {
   .testTarget(
     name: name + "Tests", dependencies: [.byName(name: name)] + dependencies,
-    swiftSettings: settings)
+    exclude: hasFixtures ? ["Fixtures"] : [], swiftSettings: settings)
 }
 
 func library(_ name: String, apt: String) -> Target {
@@ -70,16 +73,20 @@ let package = Package(
         "Experiments", "Distillation", "Networks", "Datasets", "TeacherCache", "Tensors",
         "Reporting", argumentParser,
       ]),
-    program("teacher-dump", ["CommandSupport", "Experiments", "Reporting", argumentParser]),
+    program(
+      "teacher-dump",
+      ["CommandSupport", "Experiments", "Datasets", "TeacherCache", "Reporting", argumentParser]),
     program("student-train", ["CommandSupport", "Experiments", "Reporting", argumentParser]),
 
     tests("Tensors", []),
-    tests("Networks", ["Tensors"]),
-    tests("Datasets", ["Tensors"]),
+    tests("Networks", ["Tensors"], hasFixtures: true),
+    tests("Datasets", ["Tensors", crypto], hasFixtures: true),
     tests("LMDB", []),
     tests("TeacherCache", ["Datasets", "LMDB"]),
     tests("Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"]),
-    tests("Experiments", ["Datasets", "Distillation", "Networks", "Tensors"]),
+    tests(
+      "Experiments",
+      ["Datasets", "Distillation", "Networks", "Reporting", "TeacherCache", "Tensors"]),
     tests("Reporting", []),
     .testTarget(
       name: "CommandTests",

@@ -1,5 +1,4 @@
 package import ArgumentParser
-package import Datasets
 import Experiments
 import Foundation
 package import Tensors
@@ -28,13 +27,6 @@ package func normalization(
     try mean.map { try channelValues("--\(flag)mean", $0, positive: false) },
     try std.map { try channelValues("--\(flag)std", $0, positive: true) }
   )
-}
-
-extension DatasetName: @retroactive ExpressibleByArgument {
-  package init?(argument: String) {
-    guard let name = DatasetName(rawValue: argument.lowercased()) else { return nil }
-    self = name
-  }
 }
 
 /// Prints on standard output; a reader that went away ends the program quietly.

@@ -3,7 +3,6 @@ import Datasets
 import Distillation
 import Experiments
 import Foundation
-import LMDB
 import Networks
 import TeacherCache
 
@@ -65,6 +64,7 @@ package func failure(for error: any Error) -> Failure? {
   case let error as RunError: Failure(status(of: error), error.description)
   case let error as PlanError:
     Failure(error.kind == .mismatch ? Status.data : Status.usage, error.description)
+  case let error as MissingFromCache: Failure(Status.noInput, error.description)
   case let error as StateError: Failure(Status.data, error.description)
   case let error as NonFiniteLoss: Failure(Status.data, error.description)
   case let error as ReplayMismatch: Failure(Status.data, error.description)
@@ -96,6 +96,17 @@ private func status(of error: NetworkError) -> Int32 {
   case .permission: Status.permission
   case .cannotWrite: Status.cannotCreate
   case .diskFull: Status.io
+  }
+}
+
+private func status(of error: CacheError) -> Int32 {
+  switch error {
+  case .notACache, .missing: Status.noInput
+  case .mismatch, .corrupt, .truncated, .version, .unstorable: Status.data
+  case .locked: Status.tryAgain
+  case .diskFull, .io: Status.io
+  case .permission: Status.permission
+  case .networkFileSystem: Status.cannotCreate
   }
 }
 

@@ -1,4 +1,4 @@
-package import ArgumentParser
+import ArgumentParser
 import Experiments
 
 /// The flags that are settings: each overrides its `--set` key, a recipe and the default.

@@ -1,4 +1,4 @@
-package import ArgumentParser
+import ArgumentParser
 import Datasets
 package import Experiments
 package import Tensors

@@ -1,22 +1,22 @@
-package import ArgumentParser
-package import Datasets
-import Experiments
+import ArgumentParser
+import Datasets
+package import Experiments
 import TeacherCache
 
 /// The data set and the teacher's weight file, with what the file may not say.
 package struct TeacherOptions: ParsableArguments {
   @Option(help: ArgumentHelp("cifar10, cifar100, mnist or fashion-mnist.", valueName: "name"))
-  package var dataset: String
+  var dataset: String
   @Option(help: ArgumentHelp("Folder with the data set's files, or its parent.", valueName: "dir"))
-  package var data: String
+  var data: String
   @Option(help: ArgumentHelp("The teacher's weights (safetensors).", valueName: "file"))
-  package var teacher: String
+  var teacher: String
   @Option(help: ArgumentHelp("Its network, if the file does not say.", valueName: "name"))
-  package var arch: String?
+  var arch: String?
   @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
-  package var mean: String?
+  var mean: String?
   @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
-  package var std: String?
+  var std: String?
 
   package init() {}
 }

@@ -12,8 +12,13 @@ struct CacheRequirements {
   private(set) var logitViews: Set<View> = []
   private(set) var featureViews: Set<View> = []
   private(set) var taps: [String] = []
+  /// What the cache holds for all images of the run.
+  private let views: ViewSet
+  private let featureViewSet: ViewSet
 
   init(plan: TrainingPlan, settings: Settings, views: ViewSet, featureViews: ViewSet) {
+    self.views = views
+    featureViewSet = featureViews
     let rounds = RoundSchedule(views: views, plain: settings.plainViews)
     let featureRounds = RoundSchedule(
       views: featureViews, plain: settings.plainViews || featureViews == ViewSet(plain: true))
@@ -39,10 +44,9 @@ struct CacheRequirements {
     let info = renderer.info
     do {
       try cache.require(
-        images: images, views: stored(logitViews, cache.views, info), taps: [])
-      try cache.require(
-        images: images, views: stored(featureViews, cache.featureViews, info), taps: taps)
-    } catch CacheError.missing(let what) {
+        images: images, views: stored(logitViews, views, info), taps: taps,
+        featureViews: stored(featureViews, featureViewSet, info))
+    } catch CacheError.missing(let what, _) {
       throw MissingFromCache(
         description: "\(path) lacks \(what); this adds it: " + command(cache, path: path))
     }
@@ -59,11 +63,11 @@ struct CacheRequirements {
     let identity = cache.identity
     var words = [
       "teacher-dump --dataset \(identity.dataset) --data DIR --teacher FILE",
-      "--views \(Self.list(logitViews.union(featureViews), cache.views))",
+      "--views \(Self.list(logitViews.union(featureViews), views))",
     ]
     if !taps.isEmpty {
       words.append("--features \(taps.joined(separator: ","))")
-      words.append("--feature-views \(Self.list(featureViews, cache.featureViews))")
+      words.append("--feature-views \(Self.list(featureViews, featureViewSet))")
       words.append("--feature-precision \(identity.featurePrecision.rawValue)")
     }
     words.append("--logits \(identity.logits.rawValue)")

@@ -1,6 +1,7 @@
 package import Datasets
-package import Distillation
+import Distillation
 import Foundation
+import Networks
 package import Reporting
 package import TeacherCache
 package import Tensors
@@ -78,7 +79,8 @@ package final class DumpSession {
   /// - Parameter shouldStop: asked after every batch; true keeps what was written and throws
   ///   ``Stopped``; the same command goes on from there.
   package func run(progress: ProgressLine, shouldStop: () -> Bool) throws -> DumpReport {
-    let writer = try CacheWriter.open(request.cache, identity: identity)
+    let writer = try CacheWriter.open(
+      request.cache, identity: identity, kernelLevel: KernelLevel.name)
     defer { writer.close() }
     let units = try writer.missing(
       images: images, views: request.views.views(in: request.dataset.info), taps: taps,
@@ -104,7 +106,7 @@ package final class DumpSession {
             + "\(durationText(Double(total - done - seen) / max(rate, 1e-9))) left"
         }
         if shouldStop() {
-          try unit.suspend()
+          try unit.commit()
           throw Stopped()
         }
       }

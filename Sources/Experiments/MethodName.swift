@@ -17,7 +17,7 @@ package enum MethodName: String, CaseIterable, Sendable {
   }
 
   /// The kinds of random views that the method trains on.
-  package var views: [ViewKind] { self == .crld ? [.weak, .strong] : [.weak] }
+  package var views: [TrainingView] { self == .crld ? [.weak, .strong] : [.weak] }
 
   /// Whether a teacher's logits are compared.
   package var needsTeacherLogits: Bool { self != .ce && self != .sskd }

@@ -57,7 +57,7 @@ package struct TrainingSession {
 
     let source = try TeacherViews(
       choice: choice, cache: cache, data: data, settings: &settings, execution: execution)
-    let images = try source.images(settings.subset, data: data, cache: cache)
+    let images = source.images
     let labels = images.map { data.train.labels[$0] }
     var classCounts = Array(repeating: 0, count: data.info.classes)
     for label in labels { classCounts[label] += 1 }
@@ -98,6 +98,8 @@ package struct TrainingSession {
 struct TeacherViews {
   let teacher: (any TeacherSource)?
   let teacherTaps: [String]
+  /// Original ids of the images that are trained on: the subset, or all that the cache holds.
+  let images: [Int]
   let views: ViewSet
   let featureViews: ViewSet
   let renderer: ViewRenderer
@@ -109,6 +111,7 @@ struct TeacherViews {
     execution: Execution
   ) throws {
     datasetHash = data.train.contentHash()
+    images = try Self.images(settings.subset, data: data, cache: cache)
     let usesStrong = settings.method.views.contains(.strong)
     if let cache {
       let found = cache.identity
@@ -118,16 +121,21 @@ struct TeacherViews {
           "augmentation \(kind)", found.augmentations[kind] ?? "absent", version)
       }
       settings.viewSeed = found.viewSeed
-      views = cache.views
+      views = cache.views(ofAll: images, in: data.info)
       renderer = ViewRenderer(images: data.train, info: data.info, seed: found.viewSeed)
       identity = ("cache_id", found.cacheID)
-      let cached = CachedTeacher(cache, renderer: renderer, on: execution)
-      teacher = settings.method.needsTeacher ? cached : nil
+      let taps = cache.taps.map {
+        TapSize(tap: $0.tap, height: $0.height, width: $0.width, channels: $0.channels)
+      }
+      teacher =
+        settings.method.needsTeacher
+        ? CachedTeacher(
+          cache, taps: taps, storesCrops: views.crops, renderer: renderer, on: execution) : nil
       // The architecture tells all taps, also those that the cache does not hold.
       teacherTaps =
         (try? Architecture.make(found.teacherArchitecture, classes: found.classes).taps)
-        ?? cached.taps.map(\.tap)
-      var stored = cache.featureViews
+        ?? taps.map(\.tap)
+      var stored = Self.featureViews(of: cache, taps: taps, images: images, info: data.info)
       if let rounds = settings.featureRounds, !stored.crops { stored.weak = rounds }
       featureViews = settings.plainViews ? ViewSet(plain: true) : stored
     } else {
@@ -162,8 +170,9 @@ struct TeacherViews {
     if cache == nil { try Self.requireRounds(settings, views) }
   }
 
-  /// The images that are trained on: the subset, or all that the cache holds.
-  func images(_ subset: Subset, data: ImageDataset, cache: CacheReader?) throws -> [Int] {
+  private static func images(
+    _ subset: Subset, data: ImageDataset, cache: CacheReader?
+  ) throws -> [Int] {
     let images: [Int]
     if let cache, subset == .all {
       images = cache.images
@@ -174,6 +183,19 @@ struct TeacherViews {
       throw SettingError(.usage, "the training set is empty; choose another --subset")
     }
     return images
+  }
+
+  /// The views on which every stored tap has features for all images.
+  private static func featureViews(
+    of cache: CacheReader, taps: [TapSize], images: [Int], info: DatasetInfo
+  ) -> ViewSet {
+    let sets = taps.map { cache.views(ofAll: images, tap: $0.tap, in: info) }
+    guard let first = sets.first else { return ViewSet() }
+    return sets.dropFirst().reduce(first) { a, b in
+      ViewSet(
+        plain: a.plain && b.plain, weak: min(a.weak, b.weak), strong: min(a.strong, b.strong),
+        crops: a.crops && b.crops)
+    }
   }
 
   private static func require(_ field: String, _ cached: String, _ here: String) throws {

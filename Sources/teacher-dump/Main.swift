@@ -17,6 +17,8 @@ struct TeacherDump: ParsableCommand {
         teacher-dump info caches/r56
         teacher-dump eval --dataset cifar100 --data DIR --teacher teacher.safetensors
       """,
-    subcommands: [Dump.self, Info.self, Verify.self, Read.self, Eval.self],
+    subcommands: [
+      Dump.self, Info.self, Verify.self, Read.self, Merge.self, Copy.self, Eval.self,
+    ],
     defaultSubcommand: Dump.self)
 }

@@ -3,7 +3,7 @@
 ///
 /// Until `reweightFromEpoch` (counted from 0) the weights are ones, and the loss is CE + KD_T.
 package struct BalancedMethod: DistillationMethod {
-  package let views = [ViewKind.weak]
+  package let views = [TrainingView.weak]
   package let needsTeacher = true
   package let termNames = ["ce", "bkd"]
   let temperature: Double

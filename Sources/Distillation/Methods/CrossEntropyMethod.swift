@@ -1,6 +1,6 @@
 /// Plain cross entropy on the weak view: the baseline, and how a teacher is trained.
 package struct CrossEntropyMethod: DistillationMethod {
-  package let views = [ViewKind.weak]
+  package let views = [TrainingView.weak]
   package let needsTeacher = false
   package let termNames = ["ce"]
 

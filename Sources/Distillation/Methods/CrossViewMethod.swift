@@ -1,7 +1,7 @@
 /// CRLD (arXiv 2412.16493): weak and strong view, each its own forward pass with its own batch-norm
 /// statistics, confidence masks; see ``crossViewConsistency``.
 package struct CrossViewMethod: DistillationMethod {
-  package let views = [ViewKind.weak, .strong]
+  package let views = [TrainingView.weak, .strong]
   package let needsTeacher = true
   package let termNames = ["ce", "within_view", "cross_view"]
   let temperature: Double

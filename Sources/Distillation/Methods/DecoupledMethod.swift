@@ -1,7 +1,7 @@
 /// Decoupled knowledge distillation (arXiv 2203.08679; mdistiller `distillers/DKD.py`):
 /// CE + min(epoch / warm-up, 1)·(α·TCKD + β·NCKD), epoch counted from 1.
 package struct DecoupledMethod: DistillationMethod {
-  package let views = [ViewKind.weak]
+  package let views = [TrainingView.weak]
   package let needsTeacher = true
   package let termNames = ["ce", "tckd", "nckd"]
   let temperature: Double

@@ -1,5 +1,5 @@
 /// A view that a method trains on, before a round is chosen.
-package enum ViewKind: String, Sendable, CaseIterable {
+package enum TrainingView: String, Sendable, CaseIterable {
   case weak, strong
 }
 
@@ -17,7 +17,7 @@ package struct DistillationLoss: Sendable {
 /// A method owns no network and no data; finite differences and the golden values test it as it is.
 package protocol DistillationMethod: Sendable {
   /// The views that the student runs, in this order; the first one gives the training accuracy.
-  var views: [ViewKind] { get }
+  var views: [TrainingView] { get }
   /// Whether the teacher's logits of those views are needed.
   var needsTeacher: Bool { get }
   /// The names of the loss terms, in the order of ``DistillationLoss/terms``.

@@ -1,7 +1,7 @@
 /// Hinton's distillation (arXiv 1503.02531) with mdistiller's weights:
 /// 0.1·CE + 0.9·T²·KL(softmax(t/T) ‖ softmax(s/T)), T = 4.
 package struct KnowledgeDistillationMethod: DistillationMethod {
-  package let views = [ViewKind.weak]
+  package let views = [TrainingView.weak]
   package let needsTeacher = true
   package let termNames = ["ce", "kd"]
   let temperature: Double

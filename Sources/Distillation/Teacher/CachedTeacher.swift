@@ -10,6 +10,12 @@ package struct ReplayMismatch: Error, CustomStringConvertible, Sendable {
   package let expected: UInt64
   package let found: UInt64
 
+  package init(key: ViewKey, expected: UInt64, found: UInt64) {
+    self.key = key
+    self.expected = expected
+    self.found = found
+  }
+
   package var description: String {
     let (e, f) = (String(expected, radix: 16), String(found, radix: 16))
     return "image \(key.image), view \(key.view): pixel_hash is \(f), the teacher saw \(e); "
@@ -27,14 +33,18 @@ package final class CachedTeacher: TeacherSource {
   private var waited = Duration.zero
   package let taps: [TapSize]
 
-  package init(_ cache: CacheReader, renderer: ViewRenderer, on execution: Execution) {
+  /// - Parameters:
+  ///   - taps: those whose features may be asked for.
+  ///   - storesCrops: whether a weak round is stored as the crop that it draws.
+  package init(
+    _ cache: CacheReader, taps: [TapSize], storesCrops: Bool, renderer: ViewRenderer,
+    on execution: Execution
+  ) {
     self.cache = cache
     self.renderer = renderer
     self.execution = execution
-    storesCrops = cache.views.crops
-    taps = cache.taps.map {
-      TapSize(tap: $0.tap, height: $0.height, width: $0.width, channels: $0.channels)
-    }
+    self.storesCrops = storesCrops
+    self.taps = taps
   }
 
   package var classes: Int { cache.identity.classes }
@@ -47,7 +57,8 @@ package final class CachedTeacher: TeacherSource {
     var logits = [Float](repeating: 0, count: batch.keys.count * classes)
     try logits.withUnsafeMutableBufferPointer { rows in
       try readAll(batch, rows, each: classes) { key, row in
-        try self.cache.read(key, into: row)
+        guard let start = row.baseAddress else { preconditionFailure("no classes") }
+        return try self.cache.read(key, into: start)
       }
     }
     return Matrix(rows: batch.keys.count, columns: classes, floats: logits)

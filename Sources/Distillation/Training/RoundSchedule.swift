@@ -17,7 +17,7 @@ package struct RoundSchedule: Sendable {
 
   /// Weak round e mod N, strong round (e + ⌊e / lcm(N, M)⌋) mod M, e counted from 0: all N·M pairs
   /// come up in N·M epochs.
-  package func view(_ kind: ViewKind, epoch e: Int) -> View {
+  package func view(_ kind: TrainingView, epoch e: Int) -> View {
     if plain { return .plain }
     switch kind {
     case .weak:

@@ -1,0 +1,45 @@
+package import Datasets
+package import TeacherCache
+
+extension CacheReader {
+  /// Views whose logits are stored, unit by unit, image by image; at most `limit` of them, evenly
+  /// spread.
+  package func storedKeys(limit: Int? = nil) -> [ViewKey] {
+    let total = manifest.units.reduce(0) { $0 + $1.records }
+    let wanted = min(limit ?? total, total)
+    var keys: [ViewKey] = []
+    keys.reserveCapacity(wanted)
+    var seen = 0
+    for unit in manifest.units {
+      let views = unit.logits.views
+      for image in unit.images.numbers {
+        for view in views {
+          // The i-th of `wanted` is at i·total/wanted.
+          if keys.count < wanted, seen == keys.count * total / wanted {
+            keys.append(ViewKey(image: image, view: view))
+          }
+          seen += 1
+        }
+      }
+    }
+    return keys
+  }
+
+  /// How often the teacher was right about the stored views: percent by kind of view.
+  package func teacherAccuracy(limit: Int) throws -> [(kind: String, top1: Double)] {
+    var counts: [String: (right: Int, all: Int)] = [:]
+    var logits = [Float](repeating: 0, count: identity.classes)
+    for key in storedKeys(limit: limit) {
+      let label = try logits.withUnsafeMutableBufferPointer { row in
+        guard let start = row.baseAddress else { preconditionFailure("no classes") }
+        return try readDetails(key, into: start).label
+      }
+      let best = logits.indices.max { logits[$0] < logits[$1] }
+      counts[key.view.kind.name, default: (0, 0)].all += 1
+      if best == label { counts[key.view.kind.name, default: (0, 0)].right += 1 }
+    }
+    return counts.sorted { $0.key < $1.key }.map {
+      ($0.key, 100 * Double($0.value.right) / Double($0.value.all))
+    }
+  }
+}

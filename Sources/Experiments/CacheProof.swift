@@ -1,0 +1,99 @@
+package import Datasets
+import Distillation
+import Networks
+package import TeacherCache
+package import Tensors
+
+/// Checks stored views against the images and, if given, against the teacher itself.
+package struct CacheProof {
+  private let cache: CacheReader
+  private let renderer: ViewRenderer
+  private let execution: Execution
+
+  /// What was compared and how far the teacher was off.
+  package struct Report: Sendable {
+    package internal(set) var viewsReplayed = 0
+    /// nil without a teacher.
+    package internal(set) var largestDifference: Double?
+    package internal(set) var meanDifference: Double?
+
+    package init() {}
+  }
+
+  /// - Throws: `CacheError.mismatch` if these are not the images that the cache was made of.
+  package init(_ cache: CacheReader, dataPath: String, on execution: Execution) throws {
+    let name = try DatasetName(parsing: cache.identity.dataset)
+    let train = try ImageDataset.loadTrain(name, from: dataPath)
+    let hash = train.contentHash()
+    guard hash == cache.identity.datasetHash else {
+      throw CacheError.mismatch(
+        field: "dataset_hash", expected: hash, found: cache.identity.datasetHash)
+    }
+    self.cache = cache
+    self.execution = execution
+    renderer = ViewRenderer(images: train, info: name.info, seed: cache.identity.viewSeed)
+  }
+
+  /// Renders the views again and compares their pixel hashes; with a teacher file also runs it and
+  /// compares the logits.
+  ///
+  /// - Throws: ``ReplayMismatch`` at the first wrong pixel; `CacheError.mismatch` if the file is
+  ///   another teacher.
+  package func check(
+    _ keys: [ViewKey], teacher path: String?, progress: (Int) -> Void
+  ) throws -> Report {
+    let teacher = try path.map { try loadTeacher($0) }
+    var report = Report()
+    var sum = 0.0
+    let (classes, batchSize) = (cache.identity.classes, 128)
+    var logits = [Float](repeating: 0, count: classes)
+    for first in stride(from: 0, to: keys.count, by: batchSize) {
+      let part = Array(keys[first..<min(first + batchSize, keys.count)])
+      let output = try teacher?.run(part, keeping: [])
+      let hashes = output?.hashes ?? ViewBatch(keys: part, renderer: renderer, on: execution).hashes
+      for (i, key) in part.enumerated() {
+        let expected = try logits.withUnsafeMutableBufferPointer { row in
+          guard let start = row.baseAddress else { preconditionFailure("no classes") }
+          return try cache.read(key, into: start)
+        }
+        guard expected == hashes[i] else {
+          throw ReplayMismatch(key: key, expected: expected, found: hashes[i])
+        }
+        guard let output else { continue }
+        for c in 0..<classes {
+          let difference = abs(Double(logits[c]) - Double(output.logits[i * classes + c]))
+          report.largestDifference = max(report.largestDifference ?? 0, difference)
+          sum += difference
+        }
+      }
+      report.viewsReplayed += part.count
+      progress(report.viewsReplayed)
+    }
+    if teacher != nil { report.meanDifference = sum / Double(max(keys.count * classes, 1)) }
+    return report
+  }
+
+  private func loadTeacher(_ path: String) throws -> TeacherPass {
+    let identity = cache.identity
+    let loaded = try LoadedNetwork(
+      weights: path, architecture: identity.teacherArchitecture, mean: identity.teacherMean,
+      std: identity.teacherStd, info: renderer.info)
+    guard loaded.weightHash == identity.teacherWeights else {
+      throw CacheError.mismatch(
+        field: "teacherWeights", expected: loaded.weightHash, found: identity.teacherWeights)
+    }
+    return TeacherPass(
+      loaded.network, normalization: loaded.normalization, renderer: renderer, on: execution)
+  }
+
+  /// How far a faithful teacher may be off: half a step of the codec, the rounding of its numbers,
+  /// and what another kernel level may change.
+  package var tolerance: Double {
+    switch cache.identity.logits {
+    case .fp32: 1e-3
+    case .fp16: 0.0313 + 1e-3  // half an ulp below 64
+    case .q8: 0.06 + 1e-3
+    case .coarse: 0.125 + 1e-3
+    }
+  }
+}

@@ -1,0 +1,80 @@
+import Experiments
+import Foundation
+import Reporting
+import TeacherCache
+
+/// What `info` says about a cache, for people and for scripts.
+struct CacheSummary {
+  private let cache: CacheReader
+  private let info: CacheInfo
+  private let accuracy: [(kind: String, top1: Double)]
+  private static let accuracySample = 100_000
+
+  init(_ path: String) throws {
+    cache = try CacheReader.open(path)
+    info = cache.info
+    accuracy = try cache.teacherAccuracy(limit: Self.accuracySample)
+  }
+
+  var text: String {
+    let identity = cache.identity
+    let kinds = info.views.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
+    let right = accuracy.map { "\($0.kind) \(String(format: "%.2f", $0.top1)) %" }
+    var lines = [
+      "cache \(info.cacheID): \(identity.dataset), \(grouped(info.images)) images, "
+        + "views: \(kinds.joined(separator: ", "))",
+      "teacher: \(identity.teacherArchitecture), weights \(identity.teacherWeights.prefix(16)); "
+        + "right on \(right.joined(separator: ", "))",
+      "stored: \(grouped(info.records)) logits as \(identity.logits.rawValue), "
+        + "\(String(format: "%.1f", info.logitBytesPerView)) B a view "
+        + "(\(String(format: "%.1f", info.logitRatio))× smaller than fp32); "
+        + "\(bytesText(info.bytes)) in \(cache.manifest.units.count) units",
+      "error: gradient of T²·KL off by at most \(info.logitErrorBound) in L1 at every temperature; "
+        + "largest logit error measured \(String(format: "%.4g", info.largestLogitError))",
+    ]
+    if info.featureRecords > 0 {
+      let taps = Set(cache.manifest.units.flatMap { $0.features.map(\.shape.tap) }).sorted()
+      lines.append(
+        "features: \(taps.joined(separator: ", ")) as \(identity.featurePrecision.rawValue), "
+          + "\(grouped(info.featureRecords)) maps")
+    }
+    if info.kernelLevels.count > 1 {
+      lines.append("made at mixed kernel levels: \(info.kernelLevels.joined(separator: ", "))")
+    }
+    return lines.joined(separator: "\n")
+  }
+
+  var json: JSONValue {
+    let identity = cache.identity
+    let members: [(String, JSONValue)] = [
+      ("cache_id", .string(info.cacheID)), ("content_hash", .string(info.contentHash)),
+      ("fingerprint", .string(info.fingerprint)), ("dataset", .string(identity.dataset)),
+      ("images", .integer(info.images)), ("classes", .integer(identity.classes)),
+      (
+        "views",
+        .object(info.views.sorted { $0.key < $1.key }.map { ($0.key, .integer($0.value)) })
+      ),
+      ("records", .integer(info.records)), ("feature_records", .integer(info.featureRecords)),
+      ("bytes", .integer(info.bytes)), ("logit_codec", .string(identity.logits.rawValue)),
+      ("logit_bytes_per_view", .number(info.logitBytesPerView)),
+      ("logit_error_bound", .number(info.logitErrorBound)),
+      ("largest_logit_error", .number(info.largestLogitError)),
+      ("teacher_architecture", .string(identity.teacherArchitecture)),
+      ("teacher_weights", .string(identity.teacherWeights)),
+      ("teacher_top1", .object(accuracy.map { ($0.kind, .number($0.top1)) })),
+      ("view_seed", .string(String(identity.viewSeed))),
+      ("kernel_levels", .array(info.kernelLevels.map(JSONValue.string))),
+      ("units", .array(cache.manifest.units.map(Self.unit))),
+    ]
+    return .object(members)
+  }
+
+  private static func unit(_ unit: UnitEntry) -> JSONValue {
+    .object([
+      ("path", .string(unit.path)), ("images", .string(unit.images.description)),
+      ("records", .integer(unit.records)), ("feature_records", .integer(unit.featureRecords)),
+      ("bytes", .integer(unit.bytes)), ("sha256", .string(unit.sha256)),
+      ("kernel_level", .string(unit.kernelLevel)),
+    ])
+  }
+}

@@ -1,0 +1,70 @@
+import Foundation
+import Testing
+
+/// Runs the two programs as a user does and gives what they printed and returned.
+struct Program {
+  struct Result {
+    let status: Int32
+    let output: String
+    let errors: String
+  }
+
+  static let projectFolder = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
+  static let digits = projectFolder + "/data/mnist-5k"
+
+  /// The programs lie beside the test bundle.
+  private static let folder = URL(fileURLWithPath: CommandLine.arguments[0])
+    .resolvingSymlinksInPath().deletingLastPathComponent().path
+
+  static func process(_ name: String, _ arguments: [String]) -> Process {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "\(folder)/\(name)")
+    process.arguments = arguments
+    return process
+  }
+
+  static func run(_ name: String, _ arguments: [String]) throws -> Result {
+    let process = process(name, arguments)
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardOutput = output
+    process.standardError = errors
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    // The error text is short; the output is read first so that neither pipe fills up.
+    let text = output.fileHandleForReading.readDataToEndOfFile()
+    let errorText = errors.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    let status =
+      process.terminationReason == .uncaughtSignal
+      ? 128 + process.terminationStatus : process.terminationStatus
+    return Result(
+      status: status, output: String(decoding: text, as: UTF8.self),
+      errors: String(decoding: errorText, as: UTF8.self))
+  }
+
+  static func json(_ text: String) throws -> [String: Any] {
+    try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+  }
+}
+
+/// A folder that goes away with the test.
+final class Scratch {
+  let path: String
+
+  init() throws {
+    path =
+      FileManager.default.temporaryDirectory
+      .appendingPathComponent("commands-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(atPath: path) }
+
+  /// Writes a list file of every 40th digit and gives it as a subset.
+  func subset() throws -> String {
+    let ids = (0..<100).map { String($0 * 40) }.joined(separator: "\n")
+    try Data(ids.utf8).write(to: URL(fileURLWithPath: path + "/images.txt"))
+    return "list:\(path)/images.txt"
+  }
+}

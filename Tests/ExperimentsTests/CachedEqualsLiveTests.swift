@@ -1,0 +1,76 @@
+import Experiments
+import Foundation
+import Testing
+
+/// The promise of the project: training from the cache and training with the live teacher on the
+/// same views give the same bytes.
+struct CachedEqualsLiveTests {
+  @Test(arguments: ["kd", "dkd", "bkd", "sskd", "crld"])
+  func cachedTrainingGivesTheWeightsOfLiveTraining(method: String) throws {
+    let job = try SmallJob()
+    defer { job.remove() }
+    try job.dump()
+    let cached = try job.train(method, live: false, threads: 1, into: "cached-1")
+    #expect(try job.train(method, live: false, threads: 2, into: "cached-2") == cached)
+    #expect(try job.train(method, live: true, threads: 1, into: "live-1") == cached)
+    #expect(try job.train(method, live: true, threads: 2, into: "live-2") == cached)
+    // Training happened, and the method mattered.
+    let other = try job.train("ce", live: false, threads: 2, into: "ce")
+    #expect(other != cached)
+  }
+
+  @Test func everyCropInTheCacheGivesTheWeightsOfFreshWeakViews() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump(views: "weak:all", features: "weak:all") { $0.taps = [] }
+    let cached = try job.train("kd", live: false, threads: 2, into: "cached", epochs: 5)
+    let live = try job.train(
+      "kd", live: true, threads: 2, into: "live", epochs: 5, flags: [("views", "weak:5")])
+    #expect(cached == live)
+  }
+
+  @Test func plainViewsWorkFromTheCacheToo() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump(views: "plain", features: "plain")
+    for method in ["sskd", "crld"] {
+      let flags = [(key: "augment", value: "none")]
+      let cached = try job.train(
+        method, live: false, threads: 2, into: "\(method)-cached", flags: flags)
+      let live = try job.train(
+        method, live: true, threads: 2, into: "\(method)-live", flags: flags)
+      #expect(cached == live, "\(method)")
+    }
+  }
+
+  @Test func stageByStageVariantsTrainFromTheCache() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump()
+    let base = try job.train("sskd", live: false, threads: 2, into: "base")
+    for setting in ["sskd.joint=true", "sskd.freeze=false", "sskd.norm=std"] {
+      let cached = try job.train(
+        "sskd", live: false, threads: 2, into: "cached-\(setting)", sets: [setting])
+      let live = try job.train(
+        "sskd", live: true, threads: 1, into: "live-\(setting)", sets: [setting])
+      #expect(cached == live, "\(setting)")
+      #expect(cached != base, "\(setting)")
+    }
+  }
+
+  @Test func aStoppedDumpGoesOnToTheSameRun() throws {
+    let job = try SmallJob()
+    defer { job.remove() }
+    var batches = 0
+    let stopAtTheSecondBatch = {
+      batches += 1
+      return batches == 2
+    }
+    #expect(throws: Stopped.self) {
+      try job.dump(shouldStop: stopAtTheSecondBatch) { $0.batchSize = 64 }
+    }
+    try job.dump { $0.batchSize = 16 }
+    let resumed = try job.train("crld", live: false, threads: 2, into: "resumed")
+    #expect(try job.train("crld", live: true, threads: 2, into: "live") == resumed)
+  }
+}

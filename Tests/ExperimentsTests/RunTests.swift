@@ -1,0 +1,142 @@
+import Experiments
+import Foundation
+import Reporting
+import TeacherCache
+import Tensors
+import Testing
+
+/// Run directories: what they hold, how they go on, what they refuse.
+struct RunTests {
+  @Test(arguments: ["kd", "sskd", "crld"])
+  func aRunStoppedAnywhereGoesOnToTheSameBytes(method: String) throws {
+    let job = try SmallJob(images: 80)  // three steps an epoch
+    defer { job.remove() }
+    try job.dump()
+    let whole = try job.train(method, live: false, threads: 2, into: "whole", epochs: 3)
+    for stop in 1...8 {
+      var steps = 0
+      let stopped = {
+        steps += 1
+        return steps == stop
+      }
+      #expect(throws: Stopped.self) {
+        try job.train(
+          method, live: false, threads: 2, into: "cut-\(stop)", epochs: 3, shouldStop: stopped)
+      }
+      let resumed = try job.train(
+        method, live: false, threads: 1, into: "cut-\(stop)", epochs: 3)
+      #expect(resumed == whole, "stopped after step \(stop)")
+      let fields = { (name: String) in
+        try job.text("\(name)/metrics.jsonl").split(separator: "\n").map { line in
+          try #require(
+            JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])["loss"]
+            as? Double
+        }
+      }
+      #expect(try fields("cut-\(stop)") == fields("whole"))
+    }
+  }
+
+  @Test func anEpochsLineHasEveryField() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump()
+    try job.train("sskd", live: false, threads: 2, into: "run", epochs: 4)
+    let lines = try job.text("run/metrics.jsonl").split(separator: "\n").map { line in
+      try #require(JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    }
+    #expect(lines.count == 4)
+    for (i, line) in lines.enumerated() {
+      #expect(line["epoch"] as? Int == i + 1)
+      let terms = ["mse", "ce"].compactMap { line[$0] as? Double }
+      #expect(abs(terms.reduce(0, +) - (try #require(line["loss"] as? Double))) < 1e-9)
+      for key in [
+        "lr", "train_top1", "test_top1", "test_top5", "images_per_second", "cache_wait_fraction",
+      ] { #expect(line[key] != nil, "\(key)") }
+    }
+    #expect(lines[0]["test_top1"] is NSNull)  // before the head is trained
+    #expect(lines[0]["ce"] is NSNull)
+    #expect(lines[3]["test_top1"] is Double)
+    let summary = try #require(
+      JSONSerialization.jsonObject(with: Data(job.text("run/summary.json").utf8))
+        as? [String: Any])
+    #expect(summary["parameters"] as? Int == 78_042)  // resnet8 with ten classes
+    #expect(summary["few_top1"] is Double)
+    #expect(summary["many_top1"] is NSNull)
+    #expect((summary["cache_id"] as? String)?.count == 16)
+  }
+
+  @Test func anotherConfigurationIsRefusedNamingTheField() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump()
+    try job.train("kd", live: false, threads: 2, into: "run")
+    #expect {
+      try job.train("kd", live: false, threads: 2, into: "run", sets: ["kd.kd_weight=0.5"])
+    } throws: { error in
+      let error = error as? RunError
+      return error?.kind == .otherConfiguration
+        && error?.description.contains("kd.kd_weight = 0.9") == true
+    }
+  }
+
+  @Test func twoRunsInOneDirectoryAreRefused() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump()
+    let session = try job.session("kd", live: false, execution: Execution(threads: 1))
+    let first = try RunDirectory(job.folder + "/run", configuration: session.configuration)
+    #expect {
+      try RunDirectory(job.folder + "/run", configuration: session.configuration)
+    } throws: {
+      ($0 as? RunError)?.kind == .locked
+    }
+    withExtendedLifetime(first) {}
+  }
+
+  @Test func viewsThatTheCacheLacksAreNamedWithTheCommandThatAddsThem() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump(views: "weak:2", features: "weak:1") { $0.taps = ["stage1"] }
+    let execution = Execution(threads: 1)
+    #expect {
+      try job.session("crld", live: false, execution: execution)
+    } throws: { error in
+      let text = (error as? MissingFromCache)?.description ?? ""
+      return text.contains("--views weak:2,strong:") && text.contains("--logits fp32")
+    }
+    #expect {
+      try job.session("sskd", live: false, execution: execution)
+    } throws: { error in
+      let text = (error as? MissingFromCache)?.description ?? ""
+      return text.contains("--features stage1,stage2,stage3")
+    }
+  }
+
+  @Test func anotherViewSeedOrTeacherIsRefusedNamingTheField() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump()
+    #expect {
+      try job.dump { $0.viewSeed = 1 }
+    } throws: {
+      if case CacheError.mismatch(let field, _, _) = $0 { field == "viewSeed" } else { false }
+    }
+    #expect {
+      try job.dump { $0.mean = [0.1, 0.1, 0.1] }
+    } throws: {
+      if case CacheError.mismatch(let field, _, _) = $0 { field == "teacherMean" } else { false }
+    }
+  }
+
+  @Test func aNonFiniteLossStopsTheRun() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump()
+    #expect {
+      try job.train("kd", live: false, threads: 2, into: "run", sets: ["lr=1e30"])
+    } throws: { error in
+      "\(error)".contains("not finite") && "\(error)".contains("step")
+    }
+  }
+}

@@ -1,0 +1,109 @@
+import Datasets
+import Distillation
+import Experiments
+import Foundation
+import Networks
+import Reporting
+import TeacherCache
+import Tensors
+import Testing
+
+/// The bytes of a weight file. A type of its own, because a failed comparison of two long collections
+/// would spend minutes on describing their difference.
+struct Weights: Equatable {
+  let bytes: Data
+}
+
+/// The main job on a few embedded digits: a small teacher, its cache, a run of a student.
+struct SmallJob {
+  let folder: String
+  let teacher: String
+  let subset: String
+  static let data = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("data/mnist-5k").path
+
+  init(images: Int = 96) throws {
+    folder =
+      FileManager.default.temporaryDirectory
+      .appendingPathComponent("small-job-\(UUID().uuidString)").path
+    try FileManager.default.createDirectory(
+      atPath: folder, withIntermediateDirectories: true)
+    teacher = folder + "/teacher.safetensors"
+    subset = "list:\(folder)/images.txt"
+    // Every 13th image: not the first ones, not in a row.
+    let ids = (0..<images).map { String($0 * 13) }.joined(separator: "\n")
+    try Data(ids.utf8).write(to: URL(fileURLWithPath: folder + "/images.txt"))
+    let network = try Architecture.make("resnet8", classes: 10)
+    network.initialize(seed: 99)
+    try network.state(metadata: [
+      "architecture": "resnet8", "mean": "0.2,0.2,0.2", "std": "0.3,0.3,0.3", "format": "pt",
+    ]).write(to: teacher)
+  }
+
+  func remove() { try? FileManager.default.removeItem(atPath: folder) }
+
+  /// Stores fp32 logits and features of every view, so that nothing is lost.
+  func dump(
+    views: String = "weak:2,strong:2", features: String? = nil, threads: Int = 2,
+    shouldStop: () -> Bool = { false }, change: (inout DumpRequest) -> Void = { _ in }
+  ) throws {
+    var request = DumpRequest(
+      dataset: .mnist, dataPath: Self.data, teacher: teacher,
+      views: try ViewSet(parsing: views), cache: folder + "/cache")
+    request.subset = try Subset(parsing: subset)
+    request.logits = .fp32
+    request.taps = ["stage1", "stage2", "stage3"]
+    request.featureViews = try ViewSet(parsing: features ?? "weak:2")
+    request.featurePrecision = .fp32
+    change(&request)
+    let session = try DumpSession(request, on: Execution(threads: threads))
+    _ = try session.run(progress: ProgressLine(quiet: true), shouldStop: shouldStop)
+  }
+
+  func session(
+    _ method: String, live: Bool, execution: Execution, epochs: Int = 2, sets: [String] = [],
+    flags: [(key: String, value: String)] = []
+  ) throws -> TrainingSession {
+    var flags = flags
+    flags += [
+      ("method", method), ("student", "resnet8"), ("epochs", String(epochs)),
+      ("batch_size", "32"), ("lr", "0.02"), ("subset", subset), ("eval_every", "1000"),
+    ]
+    if live {
+      flags += [("dataset", "mnist")]
+      if !flags.contains(where: { $0.key == "views" }) {
+        flags += [("views", method == "crld" ? "weak:2,strong:2" : "weak:2")]
+      }
+    }
+    let choice: TeacherChoice =
+      live
+      ? .live(teacher, architecture: nil, mean: nil, std: nil) : .cache(folder + "/cache")
+    return try TrainingSession(
+      teacher: choice, dataPath: Self.data, initialWeights: nil, flags: flags, sets: sets,
+      recipe: nil, execution: execution)
+  }
+
+  /// Trains and gives last.safetensors.
+  @discardableResult
+  func train(
+    _ method: String, live: Bool, threads: Int, into name: String, epochs: Int = 2,
+    sets: [String] = [], flags: [(key: String, value: String)] = [],
+    shouldStop: () -> Bool = { false }
+  ) throws -> Weights {
+    let execution = Execution(threads: threads)
+    let session = try session(
+      method, live: live, execution: execution, epochs: epochs, sets: sets, flags: flags)
+    let directory = try RunDirectory(
+      "\(folder)/\(name)", configuration: session.configuration)
+    let run = try TrainingRun(
+      inputs: session.inputs, settings: session.configuration.settings, plan: session.plan,
+      directory: directory, execution: execution, progress: ProgressLine(quiet: true))
+    _ = try run.train(shouldStop: shouldStop)
+    return Weights(bytes: try Data(contentsOf: URL(fileURLWithPath: directory.lastWeights)))
+  }
+
+  func text(_ path: String) throws -> String {
+    try String(contentsOfFile: "\(folder)/\(path)", encoding: .utf8)
+  }
+}
