@@ -74,6 +74,12 @@ void conv_gradient_run(const conv_gradient_job *job);
 void conv_pack_block(
     const float *source, intptr_t source_stride, intptr_t channels, intptr_t pixels, float *target);
 
+/// Weights [outputs / 16][tap][inputs][16] → [inputs / 16][tap][outputs][16], padding zero, for the
+/// input blocks first..<last.
+void conv_transpose_weights(
+    const float *weights, intptr_t taps, intptr_t inputs, intptr_t outputs, intptr_t first,
+    intptr_t last, float *transposed);
+
 /// Depthwise convolution: every channel its own kernel, weights[tap][channel].
 typedef struct {
   const float *source;  // forward: height × width; input gradient: output_height × output_width
