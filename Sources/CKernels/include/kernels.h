@@ -1,6 +1,11 @@
-#ifndef KERNELS_H
-#define KERNELS_H
+// What the Swift modules may call: worker threads and vector kernels.
+#ifndef CKERNELS_KERNELS_H
+#define CKERNELS_KERNELS_H
 
-int kernel_level(void);
+#include "convolution.h"
+#include "elementwise.h"
+#include "kernel_level.h"
+#include "normalization.h"
+#include "workers.h"
 
 #endif

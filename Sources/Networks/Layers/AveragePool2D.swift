@@ -1,0 +1,23 @@
+package import Tensors
+
+/// The sum of each kernel×kernel window over kernel²; zeros outside the image count.
+package final class AveragePool2D: Layer {
+  private let pooling: Pooling
+  private var kept: [[Int]] = []
+
+  package init(kernel: Int, strides: Int, padding: Int = 0) {
+    pooling = Pooling(.average, kernel: kernel, strides: strides, padding: padding)
+  }
+
+  package func forward(_ x: Tensor, mode: Mode, on execution: Execution) -> Tensor {
+    if mode == .training { kept.append(x.shape) }
+    return pooling.forward(x, on: execution)
+  }
+
+  package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
+    guard let shape = kept.popLast() else {
+      preconditionFailure("AveragePool2D: backward without a training forward")
+    }
+    return pooling.inputGradient(gradient, shape: shape, x: nil, on: execution)
+  }
+}
