@@ -1,6 +1,7 @@
-#ifndef KERNELS_H
-#define KERNELS_H
+// What the Swift modules may call: worker threads and the vector kernels (kernels.h is the one header).
+#ifndef CKERNELS_KERNELS_H
+#define CKERNELS_KERNELS_H
 
-int kernel_level(void);
+#include "workers.h"
 
 #endif

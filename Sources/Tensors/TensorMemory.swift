@@ -1,0 +1,60 @@
+import Foundation
+import Synchronization
+
+/// Recycles tensor buffers: a buffer that a tensor lets go is handed to the next of its size.
+///
+/// Fresh 16 MiB arrays each step are eight times slower than warm ones (page faults), so buffers
+/// are kept until the memory goes. Sizes are rounded up to an eighth of their power of two.
+package final class TensorMemory: Sendable {
+  private let free = Mutex<[Int: [Block]]>([:])
+
+  package init() {}
+
+  /// A buffer of at least `bytes` bytes with undefined contents.
+  func take(bytes: Int) -> Block {
+    let size = TensorMemory.sizeClass(bytes)
+    if let block = free.withLock({ $0[size]?.popLast() }) { return block }
+    return Block(size: size)
+  }
+
+  func give(_ block: Block) {
+    free.withLock { $0[block.size, default: []].append(block) }
+  }
+
+  deinit {
+    free.withLock { lists in
+      for block in lists.values.joined() { block.deallocate() }
+    }
+  }
+
+  static func sizeClass(_ bytes: Int) -> Int {
+    if bytes <= 1024 { return 1024 }
+    let step = (1 << (Int.bitWidth - 1 - (bytes - 1).leadingZeroBitCount)) / 8
+    return (bytes + step - 1) / step * step
+  }
+
+  /// Aligned bytes. `@unchecked`: whoever took the block is its only user until it is given back.
+  struct Block: @unchecked Sendable {
+    let start: UnsafeMutableRawPointer
+    let size: Int
+
+    static let pageSize = 1 << 21
+
+    init(size: Int) {
+      let large = size >= Block.pageSize
+      var start: UnsafeMutableRawPointer?
+      let code = posix_memalign(&start, large ? Block.pageSize : 64, size)
+      guard code == 0, let start else {
+        preconditionFailure("no memory for a tensor of \(size) bytes (error \(code))")
+      }
+      #if os(Linux)
+        // 2 MiB pages: a training step walks some 200 MiB, far beyond the TLB's reach with 4 KiB.
+        if large { _ = madvise(start, size, Int32(MADV_HUGEPAGE)) }
+      #endif
+      self.start = start
+      self.size = size
+    }
+
+    func deallocate() { Foundation.free(start) }
+  }
+}
