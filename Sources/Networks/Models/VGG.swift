@@ -1,0 +1,45 @@
+/// The VGG networks for CIFAR with batch norm (arXiv 1409.1556), mdistiller's names.
+///
+/// Five blocks of 3×3 convolutions with bias; max-pools after the first three, a global average
+/// pool before the head. Taps are the block outputs after ReLU, before the pool. For images of 32
+/// or 28 pixels a side; mdistiller's further pool for 64 is not built.
+struct VGG {
+  /// Convolutions in each of the five blocks.
+  let convolutions: [Int]
+
+  private static let widths = [64, 128, 256, 512, 512]
+
+  func classifier(_ name: String, classes: Int) -> Classifier {
+    precondition(convolutions.count == 5, "a VGG has five blocks, not \(convolutions.count)")
+    let stages = (0..<5).map { (block: Int) -> Stage in
+      let isPooled = (1...3).contains(block)
+      let pool: [any Layer] = isPooled ? [MaxPool2D(2)] : []
+      return Stage(
+        tap: "stage\(block + 1)",
+        layer: Sequential(pool + layers(ofBlock: block)),
+        channels: Self.widths[block],
+        side: isPooled ? Stage.halfSideDown : Stage.sameSide)
+    }
+    let head = Sequential([GlobalAveragePool(), Linear("classifier", in: 512, out: classes)])
+    return Classifier(
+      architecture: name, classes: classes, stages: stages, head: head,
+      initialization: Initialization(
+        convolution: .normalFanOut, linear: .normal(deviation: 0.01), linearBias: .zero))
+  }
+
+  /// Convolution, batch norm and ReLU, in turn; names count all three.
+  private func layers(ofBlock block: Int) -> [any Layer] {
+    (0..<convolutions[block]).flatMap { index -> [any Layer] in
+      let isStem = block == 0 && index == 0
+      let width = Self.widths[block]
+      let inputs = index > 0 ? width : isStem ? 3 : Self.widths[block - 1]
+      return [
+        Conv2D(
+          "block\(block).\(3 * index)", in: inputs, out: width, kernel: 3, padding: 1, bias: true,
+          isInput: isStem),
+        BatchNorm2D("block\(block).\(3 * index + 1)", width),
+        ReLU(),
+      ]
+    }
+  }
+}

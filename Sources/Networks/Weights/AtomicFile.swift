@@ -1,0 +1,80 @@
+import Foundation
+
+/// Puts a whole file in place in one step, or leaves what was there.
+///
+/// The temporary file beside it has a fixed name, so that a killed program leaves at most one,
+/// which the next write uses up; a lock on it keeps two writers of one file apart.
+package enum AtomicFile {
+  /// Writes `bytes` to `path`: temporary file, fsync, rename, fsync of the folder.
+  package static func write(_ bytes: [UInt8], to path: String) throws(NetworkError) {
+    let temporary = path + ".partial"
+    let descriptor = try openLocked(temporary, for: path)
+    defer { close(descriptor) }
+    do throws(NetworkError) {
+      guard ftruncate(descriptor, 0) == 0 else { throw .writing(path, code: errno) }
+      try write(bytes, to: descriptor, path: path)
+      guard fsync(descriptor) == 0 else { throw .writing(path, code: errno) }
+      guard rename(temporary, path) == 0 else { throw .writing(path, code: errno) }
+    } catch {
+      unlink(temporary)
+      throw error
+    }
+    try synchronizeFolder(of: path)
+  }
+
+  /// Writes all of `bytes` to an open file; `path` appears in error messages.
+  package static func write(
+    _ bytes: [UInt8], to descriptor: Int32, path: String
+  ) throws(NetworkError) {
+    var failure: Int32 = 0
+    bytes.withUnsafeBytes { buffer in
+      var done = 0
+      while done < buffer.count {
+        let written = Foundation.write(
+          descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done)
+        if written < 0 && errno == EINTR { continue }
+        guard written > 0 else {
+          failure = written < 0 ? errno : EIO
+          return
+        }
+        done += written
+      }
+    }
+    guard failure == 0 else { throw .writing(path, code: failure) }
+  }
+
+  /// Opens the temporary file and locks it; between the two another writer may have renamed it
+  /// away, which the comparison of inodes shows.
+  private static func openLocked(_ temporary: String, for path: String) throws(NetworkError)
+    -> Int32
+  {
+    for _ in 0..<16 {
+      let descriptor = open(temporary, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o666)
+      guard descriptor >= 0 else { throw .writing(path, code: errno) }
+      if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+        close(descriptor)
+        break
+      }
+      var opened = stat()
+      var named = stat()
+      if fstat(descriptor, &opened) == 0, lstat(temporary, &named) == 0,
+        opened.st_ino == named.st_ino, opened.st_dev == named.st_dev
+      {
+        return descriptor
+      }
+      close(descriptor)
+    }
+    throw NetworkError(
+      .cannotWrite, "\(path): another process is writing this file now; give each its own folder")
+  }
+
+  /// Makes the new name itself survive a power cut.
+  private static func synchronizeFolder(of path: String) throws(NetworkError) {
+    let folder = (path as NSString).deletingLastPathComponent
+    let descriptor = open(folder.isEmpty ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { throw .writing(path, code: errno) }
+    defer { close(descriptor) }
+    // Some network file systems cannot sync a folder and say EINVAL; the file itself is safe.
+    guard fsync(descriptor) == 0 || errno == EINVAL else { throw .writing(path, code: errno) }
+  }
+}

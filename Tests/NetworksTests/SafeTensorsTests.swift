@@ -1,0 +1,109 @@
+import Foundation
+import Networks
+import Testing
+
+@Suite struct SafeTensorsTests {
+  /// What tools/reference/safetensors_fixtures.py wrote with the reference library.
+  private static let note = "quote \" backslash \\ tab \t newline \n bell \u{7} é 漢 🙂"
+
+  private static func reference() throws -> SafeTensors {
+    try SafeTensors.read(Locations.fixtures.appendingPathComponent("reference.safetensors").path)
+  }
+
+  @Test func readsEveryElementTypeOfTheReferenceLibrary() throws {
+    let file = try Self.reference()
+    #expect(file.metadata == ["note": Self.note])
+    let floats = file.tensors.mapValues(\.floats)
+    #expect(floats["conv.weight"] == (0..<12).map { Float($0) / 4 - 1 })
+    #expect(file.tensors["conv.weight"]?.shape == [2, 3, 1, 2])
+    #expect(floats["half"] == [0, -0.0, 1.5, 65504, 0x1p-24, 0x1p-14, .infinity])
+    #expect(floats["half"]?[1].sign == .minus)
+    #expect(floats["bfloat"] == [0, 1, -2.5, 0x1p100])
+    #expect(floats["double"] == [0.1, .infinity])
+    #expect(file.tensors["bn.num_batches_tracked"]?.integers == [123_456_789_012])
+    #expect(file.tensors["bn.num_batches_tracked"]?.shape == [])
+    #expect(file.tensors["int"]?.integers == [-2_147_483_648, 7])
+    #expect(floats["byte"] == [0, 255, 3])
+    #expect(floats["flags"] == [1, 0, 1])
+    #expect(file.tensors["empty"]?.shape == [0, 3])
+    #expect(floats["name é 🙂"] == [3.25])
+    #expect(file.tensors.count == 10)
+  }
+
+  @Test func writesTheBytesOfTheReferenceLibrary() throws {
+    let url = Locations.fixtures.appendingPathComponent("reference.safetensors")
+    #expect(try Self.reference().serialized() == Array(Data(contentsOf: url)))
+  }
+
+  @Test func sortsMetadataSoThatEqualContentsAreEqualBytes() throws {
+    let metadata = ["std": "1", "architecture": "resnet20", "mean": "0", "format": "pt"]
+    let text = String(
+      decoding: SafeTensors(metadata: metadata).serialized().dropFirst(8), as: UTF8.self)
+    #expect(
+      text.hasPrefix(
+        #"{"__metadata__":{"architecture":"resnet20","format":"pt","mean":"0","std":"1"}}"#))
+    #expect(text.utf8.count % 8 == 0)
+  }
+
+  @Test func replacesAFileInOneStepAndLeavesNothingBeside() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/weights.safetensors"
+    try Data("old".utf8).write(to: URL(fileURLWithPath: path))
+    try Data("left by a killed program".utf8)
+      .write(to: URL(fileURLWithPath: path + ".partial"))
+    let file = try Self.reference()
+    try file.write(to: path)
+    #expect(try SafeTensors.read(path) == file)
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).count == 1)
+  }
+
+  @Test func namesMissingFoldersAndFiles() throws {
+    let folder = try TemporaryFolder()
+    let writing = try #require(throws: NetworkError.self) {
+      try SafeTensors().write(to: folder.path + "/absent/weights.safetensors")
+    }
+    #expect(writing.kind == .cannotWrite)
+    let reading = try #require(throws: NetworkError.self) {
+      try SafeTensors.read(folder.path + "/absent.safetensors")
+    }
+    #expect(reading.kind == .missingFile)
+    #expect(reading.description.contains("absent.safetensors"))
+    let directory = try #require(throws: NetworkError.self) { try SafeTensors.read(folder.path) }
+    #expect(directory.kind == .malformed)
+  }
+
+  @Test func keepsTheOldFileWhenTheNewOneCannotBePutInPlace() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/weights.safetensors"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    #expect(throws: NetworkError.self) { try SafeTensors().write(to: path) }
+    #expect(
+      try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["weights.safetensors"])
+  }
+
+  @Test(.enabled(if: Locations.exists(URL(fileURLWithPath: "/dev/full")), "needs /dev/full"))
+  func tellsAFullDiskFromOtherFailures() throws {
+    let descriptor = open("/dev/full", O_WRONLY)
+    defer { close(descriptor) }
+    let full = try #require(throws: NetworkError.self) {
+      try AtomicFile.write([1, 2, 3], to: descriptor, path: "w.safetensors")
+    }
+    #expect(full.kind == .diskFull)
+    #expect(full.description.contains("No space left"))
+    #expect(NetworkError.writing("w", code: EDQUOT).kind == .diskFull)
+    #expect(NetworkError.writing("w", code: EACCES).kind == .permission)
+    #expect(NetworkError.writing("w", code: EROFS).kind == .permission)
+    #expect(NetworkError.writing("w", code: EIO).kind == .cannotWrite)
+  }
+
+  @Test func refusesASecondWriterOfOneFile() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/weights.safetensors"
+    let other = open(path + ".partial", O_RDWR | O_CREAT, 0o644)
+    defer { close(other) }
+    #expect(flock(other, LOCK_EX | LOCK_NB) == 0)
+    let error = try #require(throws: NetworkError.self) { try SafeTensors().write(to: path) }
+    #expect(error.description.contains("another process"))
+    #expect(Locations.exists(URL(fileURLWithPath: path + ".partial")))
+  }
+}
