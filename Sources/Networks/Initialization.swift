@@ -69,7 +69,7 @@ extension Classifier {
 
   /// A Philox counter prefix that depends on the name alone (FNV-1a, 64 bits) and on no other use
   /// of the key: the third word spells "init".
-  private static func stream(of name: String) -> (UInt32, UInt32, UInt32) {
+  package static func stream(of name: String) -> (UInt32, UInt32, UInt32) {
     var hash: UInt64 = 0xcbf2_9ce4_8422_2325
     for byte in name.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
     return (
@@ -106,8 +106,8 @@ extension ParameterLayout {
 
   fileprivate var fans: Fans? {
     switch self {
-    case .convolution(let outputs, let inputs, let height, let width, _):
-      Fans(in: inputs * height * width, out: outputs * height * width, isLinear: false)
+    case .convolution(let outputs, let inputs, let kernel, _):
+      Fans(in: inputs * kernel * kernel, out: outputs * kernel * kernel, isLinear: false)
     case .linear(let outputs, let inputs): Fans(in: inputs, out: outputs, isLinear: true)
     case .vector: nil
     }
