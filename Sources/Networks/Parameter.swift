@@ -3,7 +3,7 @@ package import Tensors
 /// How a parameter lies in a state dict: PyTorch's shapes, row-major.
 package enum ParameterLayout: Equatable, Sendable {
   /// [out][in/groups][kh][kw]; `inputs` is already divided by `groups`.
-  case convolution(outputs: Int, inputs: Int, height: Int, width: Int, groups: Int)
+  case convolution(outputs: Int, inputs: Int, kernel: Int, groups: Int)
   /// [out][in]
   case linear(outputs: Int, inputs: Int)
   /// [n]
@@ -11,10 +11,46 @@ package enum ParameterLayout: Equatable, Sendable {
 
   var stateShape: [Int] {
     switch self {
-    case .convolution(let outputs, let inputs, let height, let width, _):
-      [outputs, inputs, height, width]
+    case .convolution(let outputs, let inputs, let kernel, _): [outputs, inputs, kernel, kernel]
     case .linear(let outputs, let inputs): [outputs, inputs]
     case .vector(let count): [count]
+    }
+  }
+
+  /// The number of floats in the kernel's layout, padding included.
+  var kernelCount: Int {
+    switch self {
+    case .vector(let count): padded(count)
+    default: shape?.weightCount ?? 0
+    }
+  }
+
+  /// Calls `body` with every element's place in the state dict and in the kernel's layout.
+  func forEach(_ body: (_ state: Int, _ kernel: Int) -> Void) {
+    guard let shape else {
+      for index in 0..<stateShape[0] { body(index, index) }
+      return
+    }
+    let inputs = shape.inputs / shape.groups
+    let taps = shape.kernel * shape.kernel
+    for output in 0..<shape.outputs {
+      for input in 0..<inputs {
+        for tap in 0..<taps {
+          body(
+            (output * inputs + input) * taps + tap,
+            shape.weightIndex(output: output, input: input, tap: tap))
+        }
+      }
+    }
+  }
+
+  private var shape: ConvolutionShape? {
+    switch self {
+    case .convolution(let outputs, let inputs, let kernel, let groups):
+      ConvolutionShape(inputs: inputs * groups, outputs: outputs, kernel: kernel, groups: groups)
+    case .linear(let outputs, let inputs):
+      ConvolutionShape(inputs: inputs, outputs: outputs, kernel: 1)
+    case .vector: nil
     }
   }
 }
@@ -30,32 +66,50 @@ package final class Parameter {
   package let value: Tensor
   package let gradient: Tensor
 
-  init(_ name: String, _ layout: ParameterLayout) {
+  init(_ name: String, _ layout: ParameterLayout, repeating value: Float = 0) {
     self.name = name
     self.layout = layout
-    let count = layout.stateShape.reduce(1, *)
-    value = Tensor([Float](repeating: 0, count: count), shape: [count])
-    gradient = Tensor([Float](repeating: 0, count: count), shape: [count])
+    let zeros = [Float](repeating: 0, count: layout.kernelCount)
+    self.value = Tensor(zeros, shape: [zeros.count])
+    gradient = Tensor(zeros, shape: [zeros.count])
+    if value != 0 { setState([Float](repeating: value, count: stateCount)) }
   }
 
   /// PyTorch's shape: [out, in/groups, kh, kw], [out, in] or [n].
   package var stateShape: [Int] { layout.stateShape }
 
+  private var stateCount: Int { stateShape.reduce(1, *) }
+
   /// The values in state-dict order.
-  package func stateValues() -> [Float] { value.values }
+  package func stateValues() -> [Float] { state(of: value) }
 
   /// The gradient in state-dict order.
-  package func stateGradient() -> [Float] { gradient.values }
+  package func stateGradient() -> [Float] { state(of: gradient) }
 
   /// Sets the values, given in state-dict order.
-  package func setState(_ values: [Float]) {
-    precondition(values.count == value.count)
-    for (index, element) in values.enumerated() { value.pointer[index] = element }
-  }
+  package func setState(_ values: [Float]) { setState(values, of: value) }
 
   /// Sets the gradient to zero.
   package func zeroGradient() {
     gradient.pointer.update(repeating: 0, count: gradient.count)
+  }
+
+  /// The elements of a tensor in this parameter's kernel layout, in state-dict order.
+  func state(of tensor: Tensor) -> [Float] {
+    var values = [Float](repeating: 0, count: stateCount)
+    values.withUnsafeMutableBufferPointer { values in
+      layout.forEach { state, kernel in values[state] = tensor.pointer[kernel] }
+    }
+    return values
+  }
+
+  func setState(_ values: [Float], of tensor: Tensor) {
+    precondition(
+      values.count == stateCount,
+      "\(name) of shape \(stateShape) was given \(values.count) values")
+    values.withUnsafeBufferPointer { values in
+      layout.forEach { state, kernel in tensor.pointer[kernel] = values[state] }
+    }
   }
 }
 

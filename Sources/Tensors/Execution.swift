@@ -1,4 +1,5 @@
 import CKernels
+import Synchronization
 
 /// Where and with how many threads kernels run, and where their buffers come from.
 ///
@@ -8,6 +9,7 @@ package final class Execution: @unchecked Sendable {
   package let threads: Int
   package let memory: TensorMemory
   private let workers: OpaquePointer
+  private let plans = Mutex<[ConvolutionPlan.Key: ConvolutionPlan]>([:])
 
   package init(threads: Int) {
     precondition(threads >= 1, "Execution needs at least one thread, got \(threads)")
@@ -48,6 +50,14 @@ package final class Execution: @unchecked Sendable {
     parallel(parts) { part in
       body((count * part / parts)..<(count * (part + 1) / parts))
     }
+  }
+
+  /// The plan for `key`, made once and shared by all layers of the same geometry.
+  func plan(_ key: ConvolutionPlan.Key) -> ConvolutionPlan {
+    if let plan = plans.withLock({ $0[key] }) { return plan }
+    let plan = ConvolutionPlan(key)
+    plans.withLock { $0[key] = plan }
+    return plan
   }
 
   private struct Loop {

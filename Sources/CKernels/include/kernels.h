@@ -1,7 +1,11 @@
-// What the Swift modules may call: worker threads and the vector kernels (kernels.h is the one header).
+// What the Swift modules may call: worker threads and vector kernels.
 #ifndef CKERNELS_KERNELS_H
 #define CKERNELS_KERNELS_H
 
+#include "convolution.h"
+#include "elementwise.h"
+#include "kernel_level.h"
+#include "normalization.h"
 #include "workers.h"
 
 #endif

@@ -1,14 +1,23 @@
 package import Tensors
 
-/// The mean of each kernel×kernel window; zeros outside the image count.
+/// The sum of each kernel×kernel window over kernel²; zeros outside the image count.
 package final class AveragePool2D: Layer {
-  package init(kernel: Int, strides: Int, padding: Int = 0) {}
+  private let pooling: Pooling
+  private var kept: [[Int]] = []
+
+  package init(kernel: Int, strides: Int, padding: Int = 0) {
+    pooling = Pooling(.average, kernel: kernel, strides: strides, padding: padding)
+  }
 
   package func forward(_ x: Tensor, mode: Mode, on execution: Execution) -> Tensor {
-    preconditionFailure("AveragePool2D.forward is on its way")
+    if mode == .training { kept.append(x.shape) }
+    return pooling.forward(x, on: execution)
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
-    preconditionFailure("AveragePool2D.backward is on its way")
+    guard let shape = kept.popLast() else {
+      preconditionFailure("AveragePool2D: backward without a training forward")
+    }
+    return pooling.inputGradient(gradient, shape: shape, x: nil, on: execution)
   }
 }

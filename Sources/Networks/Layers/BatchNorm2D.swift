@@ -1,15 +1,25 @@
 package import Tensors
 
-/// Batch normalisation over N, H and W (arXiv 1502.03167), per channel.
+/// Batch normalisation over N, H and W (arXiv 1502.03167): y = γ·(x − mean)/√(variance + ε) + β.
+///
+/// Training normalises with the batch's mean and biased variance and moves the running statistics by
+/// `momentum` towards mean and *unbiased* variance (PyTorch's convention); inference uses those.
 package final class BatchNorm2D: Layer {
   package let weight: Parameter
   package let bias: Parameter
   package let runningMean: StateBuffer
   package let runningVariance: StateBuffer
   package let batchesTracked: StateBuffer
+  private let channels: Int
+  private let momentum: Float
+  private let epsilon: Float
+  private var kept: [NormalizationGradient] = []
 
   package init(_ name: String, _ channels: Int, momentum: Float = 0.1, epsilon: Float = 1e-5) {
-    weight = Parameter(name + ".weight", .vector(channels))
+    self.channels = channels
+    self.momentum = momentum
+    self.epsilon = epsilon
+    weight = Parameter(name + ".weight", .vector(channels), repeating: 1)
     bias = Parameter(name + ".bias", .vector(channels))
     runningMean = StateBuffer(name + ".running_mean", shape: [channels], repeating: 0)
     runningVariance = StateBuffer(name + ".running_var", shape: [channels], repeating: 1)
@@ -21,10 +31,67 @@ package final class BatchNorm2D: Layer {
   package var buffers: [StateBuffer] { [runningMean, runningVariance, batchesTracked] }
 
   package func forward(_ x: Tensor, mode: Mode, on execution: Execution) -> Tensor {
-    preconditionFailure("BatchNorm2D.forward is on its way")
+    forward(x, addend: nil, rectify: false, mode: mode, on: execution)
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
-    preconditionFailure("BatchNorm2D.backward is on its way")
+    backward(gradient, on: execution, beside: { _ in nil })
+  }
+
+  /// Scale and shift from the running statistics.
+  func inferenceFactors(in memory: TensorMemory) -> NormalizationFactors {
+    NormalizationFactors(
+      mean: runningMean.values.map(Double.init), variance: runningVariance.values.map(Double.init),
+      weight: weight.value, bias: bias.value, epsilon: epsilon, in: memory)
+  }
+
+  private func batchFactors(_ x: Tensor, on execution: Execution) -> NormalizationFactors {
+    let (mean, deviation) = channelMoments(x, on: execution)
+    let count = x.count / channels
+    for c in 0..<channels {
+      let unbiased = Float(deviation[c] / Double(max(1, count - 1)))
+      runningMean.values[c] = (1 - momentum) * runningMean.values[c] + momentum * Float(mean[c])
+      runningVariance.values[c] = (1 - momentum) * runningVariance.values[c] + momentum * unbiased
+    }
+    batchesTracked.values[0] += 1
+    return NormalizationFactors(
+      mean: mean, variance: deviation.map { $0 / Double(count) }, weight: weight.value,
+      bias: bias.value, epsilon: epsilon, in: execution.memory)
+  }
+}
+
+extension BatchNorm2D: FusingLayer {
+  var fuses: Bool { true }
+
+  func forward(
+    _ x: Tensor, addend: Tensor?, rectify: Bool, mode: Mode, on execution: Execution
+  ) -> Tensor {
+    precondition(
+      x.shape.last == channels && x.count > 0,
+      "\(weight.name) normalises \(channels) channels, got a tensor of shape \(x.shape)")
+    switch mode {
+    case .inference:
+      return inferenceFactors(in: execution.memory).apply(
+        x, addend: addend, rectify: rectify, on: execution)
+    case .training:
+      let factors = batchFactors(x, on: execution)
+      let y = factors.apply(x, addend: addend, rectify: rectify, on: execution)
+      kept.append(
+        NormalizationGradient(
+          factors: factors, x: x, y: rectify && addend != nil ? y : nil, rectify: rectify))
+      return y
+    }
+  }
+
+  func backward(
+    _ gradient: Tensor, on execution: Execution, beside: (Tensor) -> Tensor?
+  ) -> Tensor {
+    guard let last = kept.popLast() else {
+      preconditionFailure("\(weight.name): backward without a training forward")
+    }
+    let result = last(
+      gradient, weightGradient: weight.gradient, biasGradient: bias.gradient, on: execution)
+    guard let addend = beside(result.beforeRectifier) else { return result.input }
+    return sum(result.input, addend, rectify: false, on: execution)
   }
 }

@@ -4,25 +4,44 @@ package import Tensors
 package final class ConvTranspose2D: Layer {
   package let weight: Parameter
   package let bias: Parameter?
+  /// The convolution from `out` to `in` channels whose input gradient is this layer's output.
+  private let shape: ConvolutionShape
+  private var kept: [Tensor] = []
 
   /// - Parameter name: the state-dict prefix; the weight's state shape is [in][out][kh][kw].
   package init(
     _ name: String, in inputs: Int, out outputs: Int, kernel: Int, strides: Int = 1,
     padding: Int = 0, bias: Bool = false
   ) {
+    shape = ConvolutionShape(
+      inputs: outputs, outputs: inputs, kernel: kernel, strides: strides, padding: padding)
     weight = Parameter(
-      name + ".weight",
-      .convolution(outputs: inputs, inputs: outputs, height: kernel, width: kernel, groups: 1))
+      name + ".weight", .convolution(outputs: inputs, inputs: outputs, kernel: kernel, groups: 1))
     self.bias = bias ? Parameter(name + ".bias", .vector(outputs)) : nil
   }
 
   package var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) }
 
+  private func outputSize(_ size: Int) -> Int {
+    (size - 1) * shape.strides - 2 * shape.padding + shape.kernel
+  }
+
   package func forward(_ x: Tensor, mode: Mode, on execution: Execution) -> Tensor {
-    preconditionFailure("ConvTranspose2D.forward is on its way")
+    precondition(
+      x.shape.count == 4 && x.shape[3] == shape.outputs,
+      "\(weight.name) takes \(shape.outputs) channels, got a tensor of shape \(x.shape)")
+    if mode == .training { kept.append(x) }
+    return shape.inputGradient(
+      x, weights: weight.value, height: outputSize(x.shape[1]), width: outputSize(x.shape[2]),
+      finish: ConvolutionFinish(shift: bias?.value), on: execution)
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
-    preconditionFailure("ConvTranspose2D.backward is on its way")
+    guard let x = kept.popLast() else {
+      preconditionFailure("\(weight.name): backward without a training forward")
+    }
+    shape.addWeightGradient(gradient, x, to: weight.gradient, on: execution)
+    if let bias { addChannelSums(gradient, to: bias.gradient, on: execution) }
+    return shape.forward(gradient, weights: weight.value, on: execution)
   }
 }

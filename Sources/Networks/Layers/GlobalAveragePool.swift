@@ -2,13 +2,19 @@ package import Tensors
 
 /// The mean over H and W: N×H×W×C → N×C.
 package final class GlobalAveragePool: Layer {
+  private var kept: [[Int]] = []
+
   package init() {}
 
   package func forward(_ x: Tensor, mode: Mode, on execution: Execution) -> Tensor {
-    preconditionFailure("GlobalAveragePool.forward is on its way")
+    if mode == .training { kept.append(x.shape) }
+    return globalAverage(x, on: execution)
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
-    preconditionFailure("GlobalAveragePool.backward is on its way")
+    guard let shape = kept.popLast() else {
+      preconditionFailure("GlobalAveragePool: backward without a training forward")
+    }
+    return globalAverageGradient(gradient, shape: shape, on: execution)
   }
 }

@@ -1,11 +1,15 @@
 package import Tensors
 
-/// x·Wᵀ + b: N×in → N×out.
+/// x·Wᵀ + b: N×in → N×out; a row's bits do not depend on the other rows.
 package final class Linear: Layer {
   package let weight: Parameter
   package let bias: Parameter
+  /// A pointwise convolution of one image whose pixels are the rows.
+  private let shape: ConvolutionShape
+  private var kept: [Tensor] = []
 
   package init(_ name: String, in inputs: Int, out outputs: Int) {
+    shape = ConvolutionShape(inputs: inputs, outputs: outputs, kernel: 1)
     weight = Parameter(name + ".weight", .linear(outputs: outputs, inputs: inputs))
     bias = Parameter(name + ".bias", .vector(outputs))
   }
@@ -13,10 +17,25 @@ package final class Linear: Layer {
   package var parameters: [Parameter] { [weight, bias] }
 
   package func forward(_ x: Tensor, mode: Mode, on execution: Execution) -> Tensor {
-    preconditionFailure("Linear.forward is on its way")
+    precondition(
+      x.shape.last == shape.inputs,
+      "\(weight.name) takes \(shape.inputs) features, got a tensor of shape \(x.shape)")
+    let rows = x.reshaped([x.count / shape.inputs, 1, 1, shape.inputs])
+    if mode == .training { kept.append(rows) }
+    return shape.forward(
+      rows, weights: weight.value, finish: ConvolutionFinish(shift: bias.value), on: execution
+    ).reshaped([rows.shape[0], shape.outputs])
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
-    preconditionFailure("Linear.backward is on its way")
+    guard let x = kept.popLast() else {
+      preconditionFailure("\(weight.name): backward without a training forward")
+    }
+    let rows = gradient.reshaped([x.shape[0], 1, 1, shape.outputs])
+    shape.addWeightGradient(x, rows, to: weight.gradient, on: execution)
+    addChannelSums(rows, to: bias.gradient, on: execution)
+    return shape.inputGradient(
+      rows, weights: weight.value, height: 1, width: 1, on: execution
+    ).reshaped([x.shape[0], shape.inputs])
   }
 }

@@ -1,0 +1,90 @@
+// Depthwise convolution of one image: the vector runs over channels, the taps are summed in order.
+
+/// The outputs, kernel taps and inputs of one output row or column meet where
+/// input = output · strides + tap − padding.
+#define TAPS(out, size, kernel, first, last)                      \
+  int first = job->padding - (out) * job->strides;                \
+  int last = (size) + first;                                      \
+  if (first < 0) first = 0;                                       \
+  if (last > (kernel)) last = (kernel);
+
+static void FN(depthwise_forward)(const depthwise_job *job) {
+  intptr_t channels = job->channels;
+  for (int oy = 0; oy < job->output_height; oy++) {
+    TAPS(oy, job->height, job->kernel_height, top, bottom)
+    for (int ox = 0; ox < job->output_width; ox++) {
+      TAPS(ox, job->width, job->kernel_width, left, right)
+      float *target = job->target + ((intptr_t)oy * job->output_width + ox) * channels;
+      intptr_t y = (intptr_t)oy * job->strides - job->padding;
+      intptr_t x = (intptr_t)ox * job->strides - job->padding;
+      EACH_BLOCK(c, n) {
+        v16 sum = 0;
+        for (int kh = top; kh < bottom; kh++) {
+          const float *s = job->source + ((y + kh) * job->width + x) * channels + c;
+          const float *w = job->weights + (intptr_t)kh * job->kernel_width * channels + c;
+          for (int kw = left; kw < right; kw++)
+            sum = FMA(FN(get)(s + kw * channels, n), FN(get)(w + kw * channels, n), sum);
+        }
+        if (job->scale) {
+          sum = FMA(sum, load16(job->scale + c), load16(job->shift + c));
+        } else if (job->shift) {
+          sum += load16(job->shift + c);
+        }
+        if (job->rectify) sum = rectified(sum);
+        FN(put)(target + c, sum, n);
+      }
+    }
+  }
+}
+
+static void FN(depthwise_input_gradient)(const depthwise_job *job) {
+  intptr_t channels = job->channels;
+  int s = job->strides;
+  for (int y = 0; y < job->height; y++) {
+    for (int x = 0; x < job->width; x++) {
+      float *target = job->target + ((intptr_t)y * job->width + x) * channels;
+      EACH_BLOCK(c, n) {
+        v16 sum = 0;
+        for (int kh = (y + job->padding) % s; kh < job->kernel_height; kh += s) {
+          int oy = (y + job->padding - kh) / s;
+          if (y + job->padding < kh) break;
+          if (oy >= job->output_height) continue;
+          for (int kw = (x + job->padding) % s; kw < job->kernel_width; kw += s) {
+            int ox = (x + job->padding - kw) / s;
+            if (x + job->padding < kw) break;
+            if (ox >= job->output_width) continue;
+            intptr_t out = ((intptr_t)oy * job->output_width + ox) * channels + c;
+            intptr_t tap = ((intptr_t)kh * job->kernel_width + kw) * channels + c;
+            sum = FMA(FN(get)(job->source + out, n), FN(get)(job->weights + tap, n), sum);
+          }
+        }
+        FN(put)(target + c, sum, n);
+      }
+    }
+  }
+}
+
+static void FN(depthwise_weight_gradient)(const depthwise_job *job) {
+  intptr_t channels = job->channels;
+  for (int kh = 0; kh < job->kernel_height; kh++) {
+    int top, bottom;
+    FN(reach)(kh, job->height, job->output_height, job->strides, job->padding, &top, &bottom);
+    for (int kw = 0; kw < job->kernel_width; kw++) {
+      int left, right;
+      FN(reach)(kw, job->width, job->output_width, job->strides, job->padding, &left, &right);
+      float *target = job->target + ((intptr_t)kh * job->kernel_width + kw) * channels;
+      EACH_BLOCK(c, n) {
+        v16 sum = FN(get)(target + c, n);
+        for (int oy = top; oy < bottom; oy++) {
+          intptr_t row = (intptr_t)(oy * job->strides + kh - job->padding) * job->width;
+          for (int ox = left; ox < right; ox++) {
+            intptr_t at = (row + ox * job->strides + kw - job->padding) * channels + c;
+            intptr_t out = ((intptr_t)oy * job->output_width + ox) * channels + c;
+            sum = FMA(FN(get)(job->source + at, n), FN(get)(job->output + out, n), sum);
+          }
+        }
+        FN(put)(target + c, sum, n);
+      }
+    }
+  }
+}

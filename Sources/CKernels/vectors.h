@@ -1,0 +1,50 @@
+// Vectors of 16 floats, spelt once for all levels: one AVX-512 register, two of AVX2, four of NEON.
+// Included once per level, between the push and the pop of the level's target attribute.
+
+typedef float v16 __attribute__((ext_vector_type(16)));
+typedef float v8 __attribute__((ext_vector_type(8)));
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("clang loop unroll(full)")
+
+#if LEVEL_FUSED
+#define FMA(a, b, c) __builtin_elementwise_fma((a), (b), (c))
+#else
+// Without the instruction an fma is a library call, a hundred times slower.
+#define FMA(a, b, c) ((a) * (b) + (c))
+#endif
+
+INLINE v16 load16(const float *p) {
+  v16 v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+INLINE void store16(float *p, v16 v) { __builtin_memcpy(p, &v, sizeof v); }
+
+INLINE v8 load8(const float *p) {
+  v8 v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+
+INLINE void store8(float *p, v8 v) { __builtin_memcpy(p, &v, sizeof v); }
+
+/// The first `count` lanes, zeros behind.
+INLINE v16 load_part(const float *p, intptr_t count) {
+  v16 v = 0;
+  __builtin_memcpy(&v, p, (size_t)count * sizeof(float));
+  return v;
+}
+
+INLINE void store_part(float *p, v16 v, intptr_t count) {
+  __builtin_memcpy(p, &v, (size_t)count * sizeof(float));
+}
+
+INLINE v16 rectified(v16 v) { return __builtin_elementwise_max(v, (v16)0.0f); }
+
+/// The same number, of which the compiler no longer knows where it comes from.
+INLINE intptr_t hidden(intptr_t value) {
+  __asm__("" : "+r"(value));
+  return value;
+}

@@ -1,0 +1,12 @@
+import CKernels
+
+/// The instruction set that the kernels use.
+package enum KernelLevel {
+  /// "avx512", "avx2" or "baseline" (SSE2, or NEON on arm64).
+  package static var name: String { String(cString: kernel_level_name()) }
+
+  /// Uses at most the named level; false for an unknown name, which changes nothing.
+  ///
+  /// For the start of a program, before any kernel runs.
+  package static func cap(_ name: String) -> Bool { kernel_level_cap(name) != 0 }
+}
