@@ -66,7 +66,7 @@ package final class Parameter {
   package let value: Tensor
   package let gradient: Tensor
 
-  init(_ name: String, _ layout: ParameterLayout, repeating value: Float = 0) {
+  package init(_ name: String, _ layout: ParameterLayout, repeating value: Float = 0) {
     self.name = name
     self.layout = layout
     let zeros = [Float](repeating: 0, count: layout.kernelCount)

@@ -27,7 +27,7 @@ package final class TensorMemory: Sendable {
     }
   }
 
-  static func sizeClass(_ bytes: Int) -> Int {
+  package static func sizeClass(_ bytes: Int) -> Int {
     if bytes <= 1024 { return 1024 }
     let step = (1 << (Int.bitWidth - 1 - (bytes - 1).leadingZeroBitCount)) / 8
     return (bytes + step - 1) / step * step

@@ -67,7 +67,7 @@ struct CachedEqualsLiveTests {
       return batches == 2
     }
     #expect(throws: Stopped.self) {
-      try job.dump(shouldStop: stopAtTheSecondBatch) { $0.batchSize = 64 }
+      try job.dump(change: { $0.batchSize = 64 }, shouldStop: stopAtTheSecondBatch)
     }
     try job.dump { $0.batchSize = 16 }
     let resumed = try job.train("crld", live: false, threads: 2, into: "resumed")

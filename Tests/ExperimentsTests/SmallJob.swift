@@ -46,7 +46,7 @@ struct SmallJob {
   /// Stores fp32 logits and features of every view, so that nothing is lost.
   func dump(
     views: String = "weak:2,strong:2", features: String? = nil, threads: Int = 2,
-    shouldStop: () -> Bool = { false }, change: (inout DumpRequest) -> Void = { _ in }
+    change: (inout DumpRequest) -> Void = { _ in }, shouldStop: () -> Bool = { false }
   ) throws {
     var request = DumpRequest(
       dataset: .mnist, dataPath: Self.data, teacher: teacher,

@@ -1,7 +1,7 @@
 import Tensors
 import Testing
 
-@testable import Networks
+import Networks
 
 /// Every layer once or more, named as in tools/reference/layers.py. A new layer is one row here.
 enum LayerCases {

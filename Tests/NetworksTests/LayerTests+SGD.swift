@@ -1,7 +1,7 @@
 import Tensors
 import Testing
 
-@testable import Networks
+import Networks
 
 @Suite struct LayerTestsSGD {
   let execution = Execution(threads: 2)

@@ -2,7 +2,7 @@ import Foundation
 import Tensors
 import Testing
 
-@testable import Networks
+import Networks
 
 /// What PyTorch computed for one layer (tools/reference/layers.py).
 struct LayerFixture: Decodable {

@@ -1,4 +1,4 @@
-@testable import Tensors
+import Tensors
 
 /// A convolution written as its definition, in double precision and state-dict weight layout.
 struct ConvolutionReference {

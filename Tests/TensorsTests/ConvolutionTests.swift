@@ -1,6 +1,6 @@
 import Testing
 
-@testable import Tensors
+import Tensors
 
 /// One size of a convolution under test.
 struct ConvolutionCase: CustomTestStringConvertible, Sendable {

@@ -1,7 +1,7 @@
 import Synchronization
 import Testing
 
-@testable import Tensors
+import Tensors
 
 @Suite struct TensorTests {
   @Test func copiesShareStorageThatGoesBackWithTheLastOne() {
