@@ -1,0 +1,58 @@
+/// Why a cache cannot be read or written, with what was found, expected and to be done.
+package enum CacheError: Error, Equatable, CustomStringConvertible {
+  /// Nothing at `path`, or a directory without a manifest.
+  case notACache(path: String)
+  /// A record that the cache does not hold.
+  case missing(what: String, path: String)
+  /// An identity field differs from what the caller needs.
+  case mismatch(field: String, expected: String, found: String)
+  /// Bytes that are not what was written.
+  case corrupt(path: String, reason: String)
+  /// A unit's file has another size than its manifest says.
+  case truncated(path: String, expected: Int, found: Int)
+  /// Another process writes the cache; `holder` names host, pid and start.
+  case locked(path: String, holder: String)
+  case diskFull(path: String, free: Int, recordsSafe: Int)
+  case permission(path: String)
+  /// A network file system, on which LMDB must not write.
+  case networkFileSystem(path: String, name: String)
+  /// A format that this program does not know.
+  case version(path: String, found: String, expected: String)
+  /// Values that cannot be stored: not finite, or outside what the precision holds.
+  case unstorable(what: String, reason: String)
+  case io(path: String, reason: String)
+
+  package var description: String {
+    switch self {
+    case .notACache(let path):
+      "\(path) is not a teacher cache (no manifest.json); make one with teacher-dump --cache"
+    case .missing(let what, let path):
+      "the cache \(path) does not hold \(what); add it with teacher-dump"
+    case .mismatch(let field, let expected, let found):
+      "the cache was made with another \(field): it has \(found), expected \(expected); "
+        + "use the matching \(field) or another cache directory"
+    case .corrupt(let path, let reason):
+      "\(path) is damaged: \(reason); delete that unit and run teacher-dump again, "
+        + "or copy the cache anew"
+    case .truncated(let path, let expected, let found):
+      "\(path) has \(found) bytes, the manifest says \(expected); copy the cache anew"
+    case .locked(let path, let holder):
+      "\(path) is being written by \(holder); wait for it or stop it, then run this again"
+    case .diskFull(let path, let free, let records):
+      "disk full on \(path) (\(free) bytes free), \(records) records of this unit are safe; "
+        + "free some space and run the same command to continue"
+    case .permission(let path):
+      "no permission for \(path); ask its owner or choose another directory"
+    case .networkFileSystem(let path, let name):
+      "\(path) lies on a network file system (\(name)), where writing a cache is not safe; "
+        + "write to a local disk and copy the cache"
+    case .version(let path, let found, let expected):
+      "\(path) has version \(found), this program reads \(expected); use the program of that "
+        + "version or dump again"
+    case .unstorable(let what, let reason):
+      "\(what): \(reason); check the teacher, or choose a wider precision"
+    case .io(let path, let reason):
+      "\(path): \(reason)"
+    }
+  }
+}

@@ -1,0 +1,154 @@
+package import Datasets
+internal import FoundationEssentials
+
+/// One sealed unit as the manifest lists it.
+package struct UnitEntry: Codable, Equatable, Sendable {
+  /// Features of one tap: its shape and the views that have them.
+  package struct Features: Codable, Equatable, Sendable {
+    package let shape: TapShape
+    package let views: ViewRanges
+  }
+
+  /// `units/…`, relative to the cache.
+  package let path: String
+  package let images: IndexRanges
+  /// Views whose logits every image of the unit has.
+  package let logits: ViewRanges
+  package let features: [Features]
+  /// (image, view) logits in the unit.
+  package let records: Int
+  /// (image, view, tap) features in the unit.
+  package let featureRecords: Int
+  /// Size of data.mdb.
+  package let bytes: Int
+  /// SHA-256 of data.mdb.
+  package let sha256: String
+  /// The sum of the unit's content (see `ContentSum`), 64 hex digits.
+  package let content: String
+  /// CPU features of the kernels that made it; not part of the fingerprint.
+  package let kernelLevel: String
+  /// Largest |decoded − z| when the logits were written.
+  package let logitError: Double
+
+  /// Whether the unit holds logits or, with a tap, features of a view of an image.
+  package func holds(_ image: Int, _ view: View, tap: String? = nil) -> Bool {
+    let views = tap.map { name in features.first { $0.shape.tap == name }?.views } ?? logits
+    return images.contains(image) && (views?.contains(view) ?? false)
+  }
+}
+
+/// What a cache consists of: `manifest.json`.
+package struct CacheManifest: Codable, Equatable, Sendable {
+  static let fileName = "manifest.json"
+  static let format = "teacher-cache"
+  static let lmdbFormat = "0.9"
+  private static let byteLimit = 64 << 20
+  private static let unitLimit = 100_000
+
+  package let format: String
+  package let version: Int
+  /// LMDB 1.0 has another disk format.
+  package let lmdbFormat: String
+  package let identity: CacheIdentity
+  package let fingerprint: String
+  package var units: [UnitEntry]
+
+  init(identity: CacheIdentity) {
+    format = Self.format
+    version = identity.formatVersion
+    lmdbFormat = Self.lmdbFormat
+    self.identity = identity
+    fingerprint = identity.fingerprint
+    units = []
+  }
+
+  /// Reads and checks the manifest of the cache at `directory`.
+  static func read(from directory: String) throws(CacheError) -> CacheManifest {
+    let path = directory + "/" + fileName
+    guard FileSystem.kind(of: path) == .file else { throw .notACache(path: directory) }
+    let bytes = try FileSystem.read(path, limit: byteLimit)
+    struct Head: Decodable {
+      let format: String
+      let version: Int
+      let lmdbFormat: String
+    }
+    let manifest: CacheManifest
+    do {
+      let head = try JSONDecoder().decode(Head.self, from: Data(bytes))
+      guard head.format == format else { throw CacheError.notACache(path: directory) }
+      guard head.version == CacheIdentity.currentVersion else {
+        throw CacheError.version(
+          path: path, found: "\(head.version)", expected: "\(CacheIdentity.currentVersion)")
+      }
+      guard head.lmdbFormat == lmdbFormat else {
+        throw CacheError.version(
+          path: path, found: "LMDB \(head.lmdbFormat)", expected: "LMDB \(lmdbFormat)")
+      }
+      manifest = try JSONDecoder().decode(CacheManifest.self, from: Data(bytes))
+    } catch let error as CacheError {
+      throw error
+    } catch {
+      throw .corrupt(path: path, reason: "not a manifest (\(error))")
+    }
+    if let reason = manifest.fault { throw .corrupt(path: path, reason: reason) }
+    return manifest
+  }
+
+  /// Replaces the manifest of `directory` as a whole.
+  func write(to directory: String) throws(CacheError) {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .prettyPrinted, .withoutEscapingSlashes]
+    guard let data = try? encoder.encode(self) else {
+      preconditionFailure("a manifest of finite numbers always encodes")
+    }
+    try FileSystem.replace(directory + "/" + Self.fileName, with: Array(data) + [10])
+  }
+
+  /// What is wrong with the fields, or nil: paths stay inside, sizes are possible.
+  private var fault: String? {
+    if fingerprint != identity.fingerprint { return "the fingerprint is not that of the identity" }
+    let (classes, height, width) = (identity.classes, identity.height, identity.width)
+    guard (1...65_535).contains(classes), (1...65_535).contains(height),
+      (1...65_535).contains(width)
+    else { return "\(classes) classes of \(height)×\(width) images are impossible" }
+    if units.count > Self.unitLimit { return "\(units.count) units are too many" }
+    var paths: Set<String> = []
+    for unit in units {
+      guard UnitName.isSafe(unit.path) else { return "the path \"\(unit.path)\" is not a unit's" }
+      guard paths.insert(unit.path).inserted else { return "\(unit.path) is listed twice" }
+      if let reason = unit.fault { return "\(unit.path): \(reason)" }
+    }
+    return nil
+  }
+}
+
+extension UnitEntry {
+  /// What is wrong with the figures, or nil.
+  fileprivate var fault: String? {
+    let isHash = { (text: String) in
+      text.utf8.count == 64
+        && text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+    }
+    guard isHash(sha256), isHash(content) else { return "a hash is not 64 hex digits" }
+    guard bytes > 0, bytes % 4096 == 0 else { return "\(bytes) bytes are no LMDB file" }
+    guard images.count > 0 else { return "no images" }
+    // So that the time to open a cache is bounded by the files that are really there.
+    guard images.count <= bytes else { return "\(images.count) images in \(bytes) bytes" }
+    guard records == images.count * logits.count else {
+      return "\(records) records for \(images.count) images of \(logits.count) views"
+    }
+    let perImage = features.reduce(0) { $0 + $1.views.count }
+    guard featureRecords == images.count * perImage else {
+      return "\(featureRecords) features for \(images.count) images of \(perImage)"
+    }
+    var taps: Set<String> = []
+    for feature in features {
+      let shape = feature.shape
+      guard taps.insert(shape.tap).inserted, RecordTable.isTapName(shape.tap),
+        [shape.height, shape.width, shape.channels].allSatisfy({ (1...65_535).contains($0) }),
+        shape.count * 4 <= RecordHeader.rawLimit
+      else { return "the tap \"\(shape.tap)\" has an impossible name or shape" }
+    }
+    return nil
+  }
+}

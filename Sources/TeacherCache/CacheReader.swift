@@ -1,0 +1,221 @@
+package import Datasets
+internal import Synchronization
+
+/// What a cache holds about one view of an image.
+package struct CachedView: Sendable {
+  package let label: Int
+  package let pixelHash: UInt64
+  package let logits: [Float]
+  /// Max softmax at temperature 1: as the teacher gave it, to 1/4096 or better.
+  package let confidence: Float
+  package let features: [TapShape]
+}
+
+/// A cache open for reading, by any number of threads at once.
+///
+/// Opening reads the manifest and each unit's directory of records; it creates nothing and needs
+/// no write permission. Units sealed later are seen by a new reader.
+package final class CacheReader: Sendable {
+  package let directory: String
+  package let manifest: CacheManifest
+  let units: [UnitReader]
+  private let holders: UnitsByImage
+  private let codec: LogitCodec
+  private let classes: Int
+  private let idle = Mutex<[ReadBuffers]>([])
+
+  /// Opens the cache; `ordered` reads ahead, for going through it from front to back.
+  package static func open(
+    _ directory: String, ordered: Bool = false
+  ) throws(CacheError) -> CacheReader {
+    try CacheReader(directory, ordered)
+  }
+
+  private init(_ directory: String, _ ordered: Bool) throws(CacheError) {
+    manifest = try CacheManifest.read(from: directory)
+    self.directory = directory
+    var units: [UnitReader] = []
+    for entry in manifest.units {
+      units.append(try UnitReader(entry, in: directory, ordered: ordered))
+    }
+    self.units = units
+    holders = UnitsByImage(manifest.units)
+    codec = manifest.identity.logits
+    classes = manifest.identity.classes
+  }
+
+  package var identity: CacheIdentity { manifest.identity }
+
+  /// Image ids of which anything is stored, ascending.
+  package var images: [Int] { holders.images }
+
+  /// The different sets of units that images lie in.
+  var distinctHolders: [[Int]] { holders.distinct }
+
+  /// Whether the logits of a view are stored. A weak round counts only as itself, not as its crop.
+  package func holds(_ key: ViewKey) -> Bool { unit(holding: key) != nil }
+
+  /// Whether the features of a view at a tap are stored.
+  package func holds(_ key: ViewKey, tap: String) -> Bool { unit(holding: key, tap: tap) != nil }
+
+  /// Reads the logits of a view into `classes` floats; gives the hash of the pixels behind them.
+  ///
+  /// The record's checksum was compared first. Nothing is allocated once buffers are warm.
+  @discardableResult
+  package func read(
+    _ key: ViewKey, into logits: UnsafeMutablePointer<Float>
+  ) throws(CacheError) -> UInt64 {
+    try readDetails(key, into: logits).pixelHash
+  }
+
+  /// The confidence of the teacher in a view, max softmax at temperature 1.
+  ///
+  /// Exact logits give it by themselves; beside quantised ones it is stored.
+  package func confidence(of key: ViewKey) throws(CacheError) -> Float {
+    try read(image: key.image, view: key.view).confidence
+  }
+
+  /// Everything about one view of an image.
+  package func read(image: Int, view: View) throws(CacheError) -> CachedView {
+    let key = ViewKey(image: image, view: view)
+    var logits = [Float](repeating: 0, count: classes)
+    let (hash, label, confidence) = try readDetails(key, into: &logits)
+    let taps = holders[image].flatMap { index in
+      units[index].entry.features.filter { $0.views.contains(view) }.map(\.shape)
+    }
+    return CachedView(
+      label: label, pixelHash: hash, logits: logits,
+      confidence: confidence ?? logits.withUnsafeBufferPointer(LogitQuantizer.confidence(of:)),
+      features: taps)
+  }
+
+  /// As `read(_:into:)`, with the image's label and the stored confidence, which is nil where the
+  /// codec stores none because logits give it.
+  package func readDetails(
+    _ key: ViewKey, into logits: UnsafeMutablePointer<Float>
+  ) throws(CacheError) -> (pixelHash: UInt64, label: Int, confidence: Float?) {
+    let unit = try unit(for: key)
+    let buffers = borrow()
+    defer { giveBack(buffers) }
+    let index = try open(key, in: unit, buffers)
+    do { try buffers.block.logits(index, into: logits) } catch {
+      throw unit.corrupt(RecordKey(image: key.image, view: key.view), error)
+    }
+    let block = buffers.block
+    return (block.pixelHash(index), block.header?.label ?? 0, block.confidence(index))
+  }
+
+  /// Reads the features of a view at a tap, H×W×C, into as many floats; gives the pixels' hash.
+  @discardableResult
+  package func readFeatures(
+    _ key: ViewKey, tap: String, into values: UnsafeMutableBufferPointer<Float>
+  ) throws(CacheError) -> UInt64 {
+    guard let unit = unit(holding: key, tap: tap) else {
+      throw .missing(
+        what: "features of \(tap) for image \(key.image), \(key.view)", path: directory)
+    }
+    let recordKey = RecordKey(image: key.image, view: key.view)
+    let (bytes, shape) = try unit.feature(recordKey, tap: tap)
+    precondition(
+      values.count == shape.count, "\(values.count) floats for \(shape.count) features of \(tap)")
+    let buffers = borrow()
+    defer { giveBack(buffers) }
+    do {
+      return try buffers.features.decode(
+        bytes, key: recordKey, shape: shape, precision: identity.featurePrecision, into: values)
+    } catch { throw unit.corrupt(recordKey, error) }
+  }
+
+  /// The shape of a tap's features, or nil where none are stored.
+  package func shape(of tap: String) -> TapShape? {
+    manifest.units.lazy.flatMap(\.features).first { $0.shape.tap == tap }?.shape
+  }
+
+  /// The stored block that holds `key`, opened in `buffers`; gives the view's place in it.
+  @inline(__always)
+  private func open(
+    _ key: ViewKey, in unit: UnitReader, _ buffers: ReadBuffers
+  ) throws(CacheError) -> Int {
+    let wanted = RecordKey(image: key.image, view: key.view)
+    let (first, bytes) = try unit.block(wanted)
+    let block = buffers.block
+    if block.address == nil || block.address != bytes.baseAddress {
+      do { try block.open(bytes, key: first, codec: codec, classes: classes) } catch {
+        throw unit.corrupt(wanted, error)
+      }
+    }
+    let index = wanted.round - first.round
+    guard index < block.header?.count ?? 0 else {
+      throw unit.corrupt(wanted, MalformedRecord(reason: "its block ends before it"))
+    }
+    return index
+  }
+
+  private func unit(for key: ViewKey) throws(CacheError) -> UnitReader {
+    guard let unit = unit(holding: key) else {
+      throw .missing(what: "logits of image \(key.image), \(key.view)", path: directory)
+    }
+    return unit
+  }
+
+  private func unit(holding key: ViewKey) -> UnitReader? {
+    for index in holders[key.image] where units[index].entry.logits.contains(key.view) {
+      return units[index]
+    }
+    return nil
+  }
+
+  private func unit(holding key: ViewKey, tap: String) -> UnitReader? {
+    for index in holders[key.image] where units[index].entry.hasFeatures(tap, key.view) {
+      return units[index]
+    }
+    return nil
+  }
+
+  private func borrow() -> ReadBuffers { idle.withLock { $0.popLast() } ?? ReadBuffers() }
+
+  private func giveBack(_ buffers: ReadBuffers) { idle.withLock { $0.append(buffers) } }
+}
+
+/// What one read needs; kept for the next, so that views of one image share the work.
+private final class ReadBuffers: @unchecked Sendable {
+  // Sound: lent to one read at a time by a mutex.
+  let block = LogitBlock()
+  let features = FeatureDecoder()
+}
+
+/// Which units hold an image.
+struct UnitsByImage: Sendable {
+  private let groupOfImage: [Int32]
+  private let groups: [[Int]]
+
+  init(_ units: [UnitEntry]) {
+    let end = (units.compactMap { $0.images.ranges.last?.upperBound }.max() ?? -1) + 1
+    var groups: [[Int]] = [[]]
+    var numbers: [[Int]: Int32] = [[]: 0]
+    var groupOfImage = [Int32](repeating: 0, count: end)
+    for (index, unit) in units.enumerated() {
+      for range in unit.images.ranges {
+        for image in range {
+          let units = groups[Int(groupOfImage[image])] + [index]
+          if numbers[units] == nil {
+            numbers[units] = Int32(groups.count)
+            groups.append(units)
+          }
+          groupOfImage[image] = numbers[units] ?? 0
+        }
+      }
+    }
+    self.groups = groups
+    self.groupOfImage = groupOfImage
+  }
+
+  subscript(image: Int) -> [Int] {
+    groupOfImage.indices.contains(image) ? groups[Int(groupOfImage[image])] : []
+  }
+
+  /// The sets of units that some image lies in.
+  var distinct: [[Int]] { Set(groupOfImage).subtracting([0]).sorted().map { groups[Int($0)] } }
+
+  var images: [Int] { groupOfImage.indices.filter { groupOfImage[$0] != 0 } }
+}

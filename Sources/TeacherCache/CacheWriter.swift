@@ -1,0 +1,166 @@
+package import Datasets
+
+/// The one process that adds to a cache: it holds the lock, the manifest and the plan.
+///
+/// One thread uses it. Readers may read every sealed unit meanwhile.
+package final class CacheWriter {
+  package let directory: String
+  package let identity: CacheIdentity
+  package private(set) var manifest: CacheManifest
+  private let kernelLevel: String
+  private let mapBytes: Int
+  private var lock: WriterLock?
+
+  /// Opens or makes the cache at `directory` for writing.
+  ///
+  /// - Throws: `.locked` at once where another writer is at work; `.mismatch` where the cache was
+  ///   made from something else; `.networkFileSystem` unless that is allowed.
+  package static func open(
+    _ directory: String, identity: CacheIdentity, kernelLevel: String,
+    allowNetworkFileSystem: Bool = false
+  ) throws(CacheError) -> CacheWriter {
+    try CacheWriter(
+      directory, identity, kernelLevel, allowNetworkFileSystem, mapBytes: 256 << 20)
+  }
+
+  init(
+    _ directory: String, _ identity: CacheIdentity, _ kernelLevel: String,
+    _ allowNetwork: Bool = false, mapBytes: Int
+  ) throws(CacheError) {
+    try FileSystem.makeDirectory(directory)
+    if !allowNetwork, let type = FileSystem.networkType(of: directory) {
+      throw .networkFileSystem(path: directory, name: type)
+    }
+    lock = try WriterLock(directory)
+    if FileSystem.kind(of: directory + "/" + CacheManifest.fileName) == .absent {
+      manifest = CacheManifest(identity: identity)
+      try FileSystem.makeDirectory(directory + "/" + UnitName.folder)
+      try manifest.write(to: directory)
+    } else {
+      manifest = try CacheManifest.read(from: directory)
+      if let (field, expected, found) = identity.firstDifference(from: manifest.identity) {
+        throw .mismatch(field: field, expected: expected, found: found)
+      }
+      try FileSystem.makeDirectory(directory + "/" + UnitName.folder)
+    }
+    self.directory = directory
+    self.identity = identity
+    self.kernelLevel = kernelLevel
+    self.mapBytes = mapBytes
+    try reclaimUnlisted()
+  }
+
+  /// A kill between a unit's rename and the manifest leaves it unlisted; sealing is repeated then.
+  private func reclaimUnlisted() throws(CacheError) {
+    let listed = Set(manifest.units.map(\.path))
+    for name in FileSystem.names(in: unitsDirectory) where !name.hasPrefix(".") {
+      if listed.contains(UnitName.folder + "/" + name) { continue }
+      let unsealed = unsealedDirectory(name)
+      if FileSystem.kind(of: unsealed) != .absent { try FileSystem.remove(unsealed) }
+      try FileSystem.move(unitsDirectory + "/" + name, to: unsealed)
+    }
+  }
+
+  /// What must still be computed so that the cache holds logits of `views` and features of
+  /// `taps` × `featureViews` for each of `images`; empty when it holds all.
+  ///
+  /// Work is cut at multiples of a power of two of image ids — 4096, or less where a full window
+  /// would decode to more than 1 GiB — and inside a window by what is missing, so the same
+  /// request gives the same units after any interruption. Unsealed units of another request are
+  /// deleted.
+  package func missing(
+    images: [Int], views: [View], taps: [TapShape], featureViews: [View]
+  ) throws(CacheError) -> [WorkUnit] {
+    for tap in taps { try checkShape(tap) }
+    let plan = UnitPlan(
+      identity: identity, units: manifest.units, views: views, taps: taps,
+      featureViews: featureViews
+    ).missing(images)
+    let names = Set(plan.map { UnitName.unsealedPrefix + UnitName.of($0) })
+    for name in FileSystem.names(in: unitsDirectory)
+    where name.hasPrefix(UnitName.unsealedPrefix) && !names.contains(name) {
+      try FileSystem.remove(unitsDirectory + "/" + name)
+    }
+    return plan
+  }
+
+  private func checkShape(_ tap: TapShape) throws(CacheError) {
+    precondition(RecordTable.isTapName(tap.tap), "\(tap.tap) is no name of a tap")
+    let text = { (shape: TapShape) in "\(shape.height)×\(shape.width)×\(shape.channels)" }
+    for features in manifest.units.lazy.flatMap(\.features)
+    where features.shape.tap == tap.tap && features.shape != tap {
+      throw .mismatch(
+        field: "shape of tap \(tap.tap)", expected: text(tap), found: text(features.shape))
+    }
+  }
+
+  /// What another cache's unit holds and this one does not, in units of this one.
+  func lacking(of entry: UnitEntry) -> [WorkUnit] {
+    let views = Set(entry.features.flatMap(\.views.views) + entry.logits.views).sorted()
+    return UnitPlan.lacking(entry, views: views, in: manifest.units)
+  }
+
+  /// Opens a unit of the plan, going on after the last committed image of an interrupted one.
+  package func begin(_ unit: WorkUnit) throws(CacheError) -> UnitWriter {
+    try begin(unit, kernelLevel: kernelLevel)
+  }
+
+  func begin(_ unit: WorkUnit, kernelLevel: String) throws(CacheError) -> UnitWriter {
+    precondition(lock != nil, "the writer is closed")
+    return try UnitWriter(
+      unit, directory: unsealedDirectory(UnitName.of(unit)), identity: identity, mapBytes: mapBytes
+    ) { [self] writer throws(CacheError) in
+      try publish(writer, kernelLevel)
+    }
+  }
+
+  /// Gives up the right to write.
+  package func close() {
+    lock?.release()
+    lock = nil
+  }
+
+  private var unitsDirectory: String { directory + "/" + UnitName.folder }
+
+  private func unsealedDirectory(_ name: String) -> String {
+    unitsDirectory + "/" + UnitName.unsealedPrefix + name
+  }
+
+  /// fsync, hash, rename, then the manifest that lists it.
+  private func publish(_ writer: UnitWriter, _ kernelLevel: String) throws(CacheError) {
+    let data = writer.directory + "/data.mdb"
+    let lockFile = writer.directory + "/lock.mdb"
+    if FileSystem.kind(of: lockFile) != .absent { try FileSystem.remove(lockFile) }
+    try FileSystem.sync(data)
+    try FileSystem.sync(writer.directory)
+    let entry = UnitEntry(
+      writer, sha256: try FileSystem.sha256(of: data), bytes: try FileSystem.size(of: data),
+      kernelLevel: kernelLevel)
+    try FileSystem.move(writer.directory, to: directory + "/" + entry.path)
+    try add([entry])
+  }
+
+  /// Lists units whose directories are in place.
+  func add(_ entries: [UnitEntry]) throws(CacheError) {
+    manifest.units += entries
+    manifest.units.sort { $0.path < $1.path }
+    try manifest.write(to: directory)
+  }
+}
+
+extension UnitEntry {
+  fileprivate init(_ writer: UnitWriter, sha256: String, bytes: Int, kernelLevel: String) {
+    let unit = writer.unit
+    self.init(
+      path: UnitName.folder + "/" + UnitName.of(unit), images: IndexRanges(unit.images),
+      logits: ViewRanges(unit.requests.filter(\.needsLogits).map(\.view)),
+      features: unit.taps.map { tap in
+        Features(
+          shape: tap,
+          views: ViewRanges(unit.requests.filter { $0.taps.contains(tap.tap) }.map(\.view)))
+      },
+      records: unit.logitRecords, featureRecords: unit.featureRecords, bytes: bytes,
+      sha256: sha256, content: writer.content.text, kernelLevel: kernelLevel,
+      logitError: writer.logitError)
+  }
+}

@@ -1,0 +1,35 @@
+internal import Crypto
+
+/// The names of unit directories: `units/IMAGE-DIGEST`, before sealing `units/.tmp-…`.
+enum UnitName {
+  static let folder = "units"
+  static let unsealedPrefix = ".tmp-"
+
+  /// The first image id and a digest of everything that is asked for, so that the same command
+  /// finds its interrupted unit again.
+  static func of(_ unit: WorkUnit) -> String {
+    let digest = hexadecimal(SHA256.hash(data: Array(description(of: unit).utf8))).prefix(16)
+    let first = String(unit.images.first ?? 0)
+    return String(repeating: "0", count: max(0, 8 - first.count)) + first + "-" + digest
+  }
+
+  /// Images, then each view with what it needs, then the taps' shapes.
+  static func description(of unit: WorkUnit) -> String {
+    let views = unit.requests.map {
+      "\($0.view)" + ($0.needsLogits ? "+" : "-") + $0.taps.joined(separator: "+")
+    }
+    let taps = unit.taps.map { "\($0.tap)=\($0.height)x\($0.width)x\($0.channels)" }
+    return "\(IndexRanges(unit.images))\n\(views.joined(separator: " "))\n"
+      + taps.joined(separator: " ")
+  }
+
+  /// Whether a path from a manifest is `units/` and one plain name.
+  static func isSafe(_ path: String) -> Bool {
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    guard parts.count == 2, parts[0] == folder, !parts[1].isEmpty, parts[1].utf8.count <= 100
+    else { return false }
+    return parts[1].utf8.allSatisfy {
+      (48...57).contains($0) || (97...122).contains($0) || $0 == UInt8(ascii: "-")
+    }
+  }
+}

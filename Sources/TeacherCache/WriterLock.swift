@@ -1,0 +1,54 @@
+internal import Glibc
+
+/// The right to write a cache: `flock` on `writer.lock`, which names its holder.
+///
+/// The kernel frees it when the process ends, however it ends; the file stays.
+final class WriterLock {
+  // Sound: the descriptor is owned by this object and closed once.
+  private var descriptor: Int32?
+
+  /// Takes the lock of `directory` or fails at once, naming the holder.
+  init(_ directory: String) throws(CacheError) {
+    let path = directory + "/writer.lock"
+    let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644)
+    guard descriptor >= 0 else { throw FileSystem.error(path) }
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      let code = errno
+      let holder = (try? FileSystem.read(path, limit: 1024)).map {
+        String(decoding: $0, as: UTF8.self)
+      }
+      close(descriptor)
+      if code == EWOULDBLOCK {
+        let line = holder?.split(separator: "\n").first.map(String.init)
+        throw .locked(path: directory, holder: line ?? "another process")
+      }
+      throw .io(path: path, reason: String(cString: strerror(code)))
+    }
+    let line = Self.holderLine
+    ftruncate(descriptor, 0)
+    _ = line.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+    self.descriptor = descriptor
+  }
+
+  deinit { release() }
+
+  /// Gives the lock up.
+  func release() {
+    if let descriptor { close(descriptor) }
+    descriptor = nil
+  }
+
+  /// `host NAME, pid N, since 2026-01-31 12:00:00 UTC`.
+  private static var holderLine: [UInt8] {
+    var name = [CChar](repeating: 0, count: 256)
+    gethostname(&name, name.count - 1)
+    let host = name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
+    var now = time(nil)
+    var parts = tm()
+    gmtime_r(&now, &parts)
+    var text = [CChar](repeating: 0, count: 64)
+    let length = strftime(&text, text.count, "%Y-%m-%d %H:%M:%S UTC", &parts)
+    let since = text.prefix(length).map { UInt8(bitPattern: $0) }
+    return Array("host ".utf8) + host + Array(", pid \(getpid()), since ".utf8) + since + [10]
+  }
+}

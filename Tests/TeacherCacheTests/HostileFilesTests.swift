@@ -1,0 +1,146 @@
+import Datasets
+import Foundation
+import Testing
+
+@testable import TeacherCache
+
+@Suite struct HostileFilesTests {
+  private func cache() throws -> TemporaryDirectory {
+    let directory = try TemporaryDirectory()
+    try FakeTeacher().dump(
+      directory.path, .sample(.q8), images: Array(0..<50), views: weak(0..<8),
+      taps: FakeTeacher.taps, featureViews: [.weak(0)])
+    return directory
+  }
+
+  private func unitFile(_ directory: TemporaryDirectory) throws -> URL {
+    let path = try CacheManifest.read(from: directory.path).units[0].path
+    return URL(fileURLWithPath: directory.path).appendingPathComponent(path + "/data.mdb")
+  }
+
+  @Test func aUnitCutAtAnyPageOrByAByteIsTruncated() throws {
+    let directory = try cache()
+    let file = try unitFile(directory)
+    let whole = try Data(contentsOf: file)
+    let cuts =
+      Array(stride(from: 0, to: whole.count, by: 4096)) + [whole.count - 1, whole.count + 1]
+    for size in cuts {
+      try (whole + [0]).prefix(size).write(to: file)
+      let expected = CacheError.truncated(path: file.path, expected: whole.count, found: size)
+      #expect(throws: expected) { try CacheReader.open(directory.path) }
+      #expect(throws: expected) { try CacheReader.verify(directory.path) }
+    }
+    try whole.write(to: file)
+    #expect(try CacheReader.verify(directory.path).recordsChecked == 50 * 8 + 50 * 2)
+  }
+
+  @Test func verifyFindsFlippedBitsAnywhereInAUnit() throws {
+    let directory = try cache()
+    let file = try unitFile(directory)
+    let whole = try Data(contentsOf: file)
+    var stream = Stream(state: 3)
+    for _ in 0..<100 {
+      var damaged = whole
+      damaged[Int(stream.next() % UInt64(whole.count))] ^= 1 << UInt8(stream.next() % 8)
+      try damaged.write(to: file)
+      #expect(throws: CacheError.self) { try CacheReader.verify(directory.path) }
+    }
+  }
+
+  @Test func hostileManifestsAreRefused() throws {
+    let directory = try cache()
+    let file = URL(fileURLWithPath: directory.path + "/manifest.json")
+    let good = try String(contentsOf: file, encoding: .utf8)
+    let path = try CacheManifest.read(from: directory.path).units[0].path
+    let changes: [(String, String)] = [
+      (path, "../outside"), (path, "/etc/passwd"), (path, "units/.."), (path, "units/a/b"),
+      (path, "units/"), (path, "units/.tmp-1"), (path, "units//x"), (path, "units/a\\u0000b"),
+      ("\"version\" : 1", "\"version\" : 2"),
+      ("\"lmdbFormat\" : \"0.9\"", "\"lmdbFormat\" : \"1.0\""),
+      ("\"format\" : \"teacher-cache\"", "\"format\" : \"other\""),
+      ("\"images\" : \"0-49\"", "\"images\" : \"0-99999999999\""),
+      ("\"images\" : \"0-49\"", "\"images\" : \"49-0\""),
+      ("\"images\" : \"0-49\"", "\"images\" : \"0-48\""),
+      ("\"images\" : \"0-49\"", "\"images\" : \"-5\""), ("\"records\" : 400", "\"records\" : 401"),
+      ("\"records\" : 400", "\"records\" : -1"), ("\"bytes\" : ", "\"bytes\" : -"),
+      ("\"classes\" : 10", "\"classes\" : 0"), ("\"classes\" : 10", "\"classes\" : -10"),
+      ("\"classes\" : 10", "\"classes\" : 99999999"), ("\"viewSeed\" : 7", "\"viewSeed\" : 8"),
+      ("\"channels\" : 3", "\"channels\" : 65536"), ("\"tap\" : \"stage1\"", "\"tap\" : \"a/b\""),
+      ("\"weak\" : \"0-7\"", "\"weak\" : \"0-7,7\""), ("\"weak\" : \"0-7\"", "\"blue\" : \"0-7\""),
+      ("{", ""), ("\"units\"", "\"unit\""),
+    ]
+    for (old, new) in changes {
+      let changed = good.replacingOccurrences(of: old, with: new)
+      #expect(changed != good, "\(old) is not in the manifest")
+      try changed.write(to: file, atomically: false, encoding: .utf8)
+      #expect(throws: CacheError.self, "\(old) → \(new)") { try CacheReader.open(directory.path) }
+    }
+    let deep = String(repeating: "[", count: 100_000)
+    try deep.write(to: file, atomically: false, encoding: .utf8)
+    #expect(throws: CacheError.self) { try CacheReader.open(directory.path) }
+    try Data().write(to: file)
+    #expect(throws: CacheError.self) { try CacheReader.open(directory.path) }
+    try FileManager.default.removeItem(at: file)
+    #expect(throws: CacheError.notACache(path: directory.path)) {
+      try CacheReader.open(directory.path)
+    }
+    try FileManager.default.createSymbolicLink(
+      atPath: file.path, withDestinationPath: "/etc/passwd")
+    #expect(throws: CacheError.notACache(path: directory.path)) {
+      try CacheReader.open(directory.path)
+    }
+  }
+
+  @Test func linksInPlaceOfUnitsAreRefused() throws {
+    let directory = try cache()
+    let file = try unitFile(directory)
+    let moved = directory.path + "/elsewhere"
+    try FileManager.default.moveItem(atPath: file.path, toPath: moved)
+    #expect(throws: CacheError.self) { try CacheReader.open(directory.path) }
+    try FileManager.default.createSymbolicLink(atPath: file.path, withDestinationPath: moved)
+    let error = #expect(throws: CacheError.self) { try CacheReader.open(directory.path) }
+    guard case .corrupt = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
+  @Test func readingMakesNoFile() throws {
+    let directory = try cache()
+    let list = { try FileManager.default.subpathsOfDirectory(atPath: directory.path).sorted() }
+    let before = try list()
+    let reader = try CacheReader.open(directory.path)
+    var logits = [Float](repeating: 0, count: 10)
+    try reader.read(ViewKey(image: 3, view: .weak(2)), into: &logits)
+    #expect(try list() == before)
+    #expect(before.contains { $0.hasSuffix("lock.mdb") } == false)
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "needs root to mount a cache read-only"))
+  func aReadOnlyMountIsRead() throws {
+    let directory = try cache()
+    let mounted = try TemporaryDirectory()
+    func run(_ arguments: [String]) throws -> Bool {
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+      process.arguments = arguments
+      try process.run()
+      process.waitUntilExit()
+      return process.terminationStatus == 0
+    }
+    try #require(try run(["mount", "--bind", directory.path, mounted.path]))
+    defer { _ = try? run(["umount", mounted.path]) }
+    try #require(try run(["mount", "-o", "remount,bind,ro", mounted.path]))
+    let reader = try CacheReader.open(mounted.path)
+    var logits = [Float](repeating: 0, count: 10)
+    let hash = try reader.read(ViewKey(image: 3, view: .weak(2)), into: &logits)
+    #expect(hash == FakeTeacher().pixelHash(3, .weak(2)))
+    let error = #expect(throws: CacheError.self) {
+      _ = try CacheWriter.open(mounted.path, identity: .sample(.q8), kernelLevel: "")
+    }
+    guard case .permission = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+}

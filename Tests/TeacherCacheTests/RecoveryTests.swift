@@ -1,0 +1,171 @@
+import Datasets
+import Foundation
+import Testing
+
+@testable import TeacherCache
+
+@Suite struct RecoveryTests {
+  private let teacher = FakeTeacher()
+  private let images = Array(0..<60)
+  private let views = weak(0..<4)
+
+  private func undisturbed(_ identity: CacheIdentity) throws -> String {
+    let directory = try TemporaryDirectory()
+    try teacher.dump(
+      directory.path, identity, images: images, views: views, taps: FakeTeacher.taps,
+      featureViews: [.weak(0)])
+    return try CacheReader.open(directory.path).contentHash
+  }
+
+  @Test(arguments: [LogitCodec.fp32, .q8])
+  func anInterruptedDumpEndsAsAnUndisturbedOne(codec: LogitCodec) throws {
+    let identity = CacheIdentity.sample(codec, features: .fp16)
+    let directory = try TemporaryDirectory()
+    for (stop, safe) in [(0, false), (7, true), (9, false), (20, true), (32, true)] {
+      let writer = try CacheWriter.open(directory.path, identity: identity, kernelLevel: "")
+      let plan = try writer.missing(
+        images: images, views: views, taps: FakeTeacher.taps, featureViews: [.weak(0)])
+      let unit = try writer.begin(try #require(plan.first))
+      try teacher.fill(unit, limit: stop)
+      if safe { try unit.commit() }
+      #expect(try CacheReader.open(directory.path).info.records == 0)
+    }
+    let writer = try CacheWriter.open(directory.path, identity: identity, kernelLevel: "")
+    let plan = try writer.missing(
+      images: images, views: views, taps: FakeTeacher.taps, featureViews: [.weak(0)])
+    let unit = try writer.begin(try #require(plan.first))
+    #expect(unit.remainingImages == Array(59..<60))
+    try teacher.fill(unit)
+    try unit.seal()
+    let reader = try CacheReader.open(directory.path)
+    #expect(reader.contentHash == (try undisturbed(identity)))
+    #expect(try CacheReader.verify(directory.path).recordsChecked == 60 * 4 + 60 * 2)
+  }
+
+  @Test func anUnsealedUnitThatDoesNotOpenIsDoneAgain() throws {
+    let directory = try TemporaryDirectory()
+    let identity = CacheIdentity.sample()
+    let writer = try CacheWriter.open(directory.path, identity: identity, kernelLevel: "")
+    let plan = try writer.missing(images: images, views: views, taps: [], featureViews: [])
+    let work = try #require(plan.first)
+    do {
+      let unit = try writer.begin(work)
+      try teacher.fill(unit, limit: 5)
+      try unit.commit()
+    }
+    let folder = directory.path + "/units/.tmp-" + UnitName.of(work)
+    try Data(repeating: 0, count: 8192).write(to: URL(fileURLWithPath: folder + "/data.mdb"))
+    let unit = try writer.begin(work)
+    #expect(unit.remainingImages == images)
+    try teacher.fill(unit)
+    try unit.seal()
+    #expect(try CacheReader.verify(directory.path).recordsChecked == 240)
+  }
+
+  @Test func aUnitRenamedButNotListedIsSealedAgain() throws {
+    let directory = try TemporaryDirectory()
+    let identity = CacheIdentity.sample()
+    let empty: Data
+    do {
+      let writer = try CacheWriter.open(directory.path, identity: identity, kernelLevel: "")
+      empty = try Data(contentsOf: URL(fileURLWithPath: directory.path + "/manifest.json"))
+      writer.close()
+    }
+    try teacher.dump(directory.path, identity, images: images, views: views)
+    let hash = try CacheReader.open(directory.path).contentHash
+    try empty.write(to: URL(fileURLWithPath: directory.path + "/manifest.json"))
+    let writer = try CacheWriter.open(directory.path, identity: identity, kernelLevel: "")
+    let plan = try writer.missing(images: images, views: views, taps: [], featureViews: [])
+    let unit = try writer.begin(try #require(plan.first))
+    #expect(unit.remainingImages.isEmpty)
+    try unit.seal()
+    #expect(try CacheReader.open(directory.path).contentHash == hash)
+  }
+
+  @Test func aSecondWriterIsRefusedAtOnceNamingTheHolder() throws {
+    let directory = try TemporaryDirectory()
+    let first = try CacheWriter.open(directory.path, identity: .sample(), kernelLevel: "")
+    let start = Date()
+    let error = #expect(throws: CacheError.self) {
+      _ = try CacheWriter.open(directory.path, identity: .sample(), kernelLevel: "")
+    }
+    #expect(Date().timeIntervalSince(start) < 1)
+    #expect(error?.description.contains("pid \(ProcessInfo.processInfo.processIdentifier)") == true)
+    first.close()
+    try CacheWriter.open(directory.path, identity: .sample(), kernelLevel: "").close()
+  }
+
+  @Test func theLockOfAnotherProcessCountsAndEndsWithIt() throws {
+    let directory = try TemporaryDirectory()
+    try CacheWriter.open(directory.path, identity: .sample(), kernelLevel: "").close()
+    let holder = Process()
+    holder.executableURL = URL(fileURLWithPath: "/usr/bin/flock")
+    // `cat` ends when its input does.
+    let input = Pipe()
+    holder.standardInput = input
+    holder.arguments = [directory.path + "/writer.lock", "cat"]
+    try holder.run()
+    var refused = false
+    for _ in 0..<100 where !refused {
+      usleep(20_000)
+      do {
+        try CacheWriter.open(directory.path, identity: .sample(), kernelLevel: "").close()
+      } catch CacheError.locked { refused = true }
+    }
+    #expect(refused)
+    try input.fileHandleForWriting.close()
+    holder.waitUntilExit()
+    try CacheWriter.open(directory.path, identity: .sample(), kernelLevel: "").close()
+  }
+
+  @Test(.enabled(if: geteuid() == 0, "needs root to mount a small tmpfs"))
+  func aFullDiskIsNamedAndTheDumpGoesOnWhenThereIsSpace() throws {
+    let directory = try TemporaryDirectory()
+    func mount(_ arguments: [String]) throws -> Bool {
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+      process.arguments = arguments
+      try process.run()
+      process.waitUntilExit()
+      return process.terminationStatus == 0
+    }
+    try #require(try mount(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", directory.path]))
+    defer { _ = try? mount(["umount", directory.path]) }
+    let identity = CacheIdentity.sample(classes: 1000)
+    let teacher = FakeTeacher(classes: 1000)
+    let many = Array(0..<100)
+    do {
+      let writer = try CacheWriter(directory.path, identity, "", mapBytes: 64 << 20)
+      let plan = try writer.missing(images: many, views: views, taps: [], featureViews: [])
+      let unit = try writer.begin(try #require(plan.first))
+      try teacher.fill(unit, limit: 20)
+      try unit.commit()
+      try teacher.fill(unit, limit: 60)
+      let error = #expect(throws: CacheError.self) { try unit.commit() }
+      guard case .diskFull(_, _, recordsSafe: 80) = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+    }
+    try #require(try mount(["mount", "-o", "remount,size=16m", directory.path]))
+    let writer = try CacheWriter.open(directory.path, identity: identity, kernelLevel: "")
+    let plan = try writer.missing(images: many, views: views, taps: [], featureViews: [])
+    let unit = try writer.begin(try #require(plan.first))
+    #expect(unit.remainingImages.first == 20)
+    try teacher.fill(unit)
+    try unit.seal()
+    #expect(try CacheReader.verify(directory.path).recordsChecked == 400)
+  }
+
+  @Test func networkFileSystemsAreFoundInTheListOfMounts() {
+    let mounts = """
+      22 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
+      36 22 0:51 / /home rw,nosuid shared:1 - nfs4 server:/home rw
+      40 22 0:60 / /s rw - fuse.sshfs host:/ rw
+      """
+    #expect(FileSystem.networkType(of: "8:1", in: mounts) == nil)
+    #expect(FileSystem.networkType(of: "0:51", in: mounts) == "nfs4")
+    #expect(FileSystem.networkType(of: "0:60", in: mounts) == "fuse.sshfs")
+    #expect(FileSystem.deviceName(0x801) == "8:1")
+  }
+}

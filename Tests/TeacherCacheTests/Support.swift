@@ -1,0 +1,125 @@
+import Datasets
+import Foundation
+import Testing
+
+@testable import TeacherCache
+
+/// A new directory; all of them go away with the process, so that none goes while a path of it
+/// is still in use.
+struct TemporaryDirectory {
+  let path: String
+
+  init() throws {
+    path = Self.root + "/\(UInt64.random(in: 0...(.max)))"
+    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+  }
+
+  private static let root: String = {
+    atexit { try? FileManager.default.removeItem(atPath: TemporaryDirectory.root) }
+    let name = "cache-tests-\(ProcessInfo.processInfo.processIdentifier)"
+    return FileManager.default.temporaryDirectory.appendingPathComponent(name).path
+  }()
+}
+
+/// A sequence that is the same in every run (SplitMix64).
+struct Stream: RandomNumberGenerator {
+  var state: UInt64
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+    return z ^ (z >> 31)
+  }
+
+  /// About normal, by twelve uniform draws.
+  mutating func normal() -> Float {
+    (0..<12).reduce(Float(-6)) { sum, _ in sum + Float(next() >> 40) * 0x1p-24 }
+  }
+}
+
+extension CacheIdentity {
+  static func sample(
+    _ logits: LogitCodec = .fp32, features: FeaturePrecision = .fp32, classes: Int = 10
+  ) -> CacheIdentity {
+    CacheIdentity(
+      dataset: "cifar10", datasetHash: String(repeating: "ab", count: 32), classes: classes,
+      height: 32, width: 32, augmentations: ["weak": "cifar-crop-flip@1"], viewSeed: 7,
+      teacherArchitecture: "resnet8", teacherWeights: String(repeating: "cd", count: 32),
+      teacherMean: [0.5, 0.5, 0.5], teacherStd: [0.25, 0.25, 0.25], logits: logits,
+      featurePrecision: features)
+  }
+}
+
+/// A teacher without a network: what it says is a function of image, view and tap.
+struct FakeTeacher {
+  var classes = 10
+  static let taps = [
+    TapShape(tap: "stage1", height: 4, width: 4, channels: 3),
+    TapShape(tap: "stage2", height: 2, width: 2, channels: 5),
+  ]
+
+  func label(_ image: Int) -> Int { image * 7 % classes }
+
+  func pixelHash(_ image: Int, _ view: View) -> UInt64 {
+    RecordKey(image: image, view: view).value ^ 0xFEED
+  }
+
+  func logits(_ image: Int, _ view: View) -> [Float] {
+    var common = Stream(state: UInt64(image) &* 977)
+    var own = Stream(state: RecordKey(image: image, view: view).value)
+    return (0..<classes).map { _ in common.normal() * 4 + own.normal() }
+  }
+
+  func features(_ image: Int, _ view: View, _ shape: TapShape) -> [Float] {
+    var stream = Stream(state: RecordKey(image: image, view: view).value &+ UInt64(shape.count))
+    return (0..<shape.count).map { _ in max(0, stream.normal()) }
+  }
+
+  func record(_ image: Int, _ request: ViewRequest) -> ViewRecord {
+    let shapes = Self.taps.filter { request.taps.contains($0.tap) }
+    return ViewRecord(
+      view: request.view, pixelHash: pixelHash(image, request.view),
+      logits: request.needsLogits ? logits(image, request.view) : nil,
+      features: Dictionary(
+        uniqueKeysWithValues: shapes.map { ($0.tap, features(image, request.view, $0)) }))
+  }
+
+  /// Appends at most `limit` images.
+  func fill(_ unit: UnitWriter, limit: Int = .max) throws(CacheError) {
+    for image in unit.remainingImages.prefix(limit) {
+      try unit.append(
+        image: image, label: label(image), views: unit.unit.requests.map { record(image, $0) })
+    }
+  }
+
+  /// A whole dump; gives the number of units that were missing.
+  @discardableResult
+  func dump(
+    _ directory: String, _ identity: CacheIdentity, images: [Int], views: [View],
+    taps: [TapShape] = [], featureViews: [View] = []
+  ) throws(CacheError) -> Int {
+    let writer = try CacheWriter(directory, identity, "test", mapBytes: 64 << 10)
+    defer { writer.close() }
+    let plan = try writer.missing(
+      images: images, views: views, taps: taps, featureViews: featureViews)
+    for work in plan {
+      let unit = try writer.begin(work)
+      try fill(unit)
+      try unit.seal()
+    }
+    return plan.count
+  }
+}
+
+func weak(_ rounds: Range<Int>) -> [View] { rounds.map(View.weak) }
+
+/// The project's folder.
+let projectFolder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+  .deletingLastPathComponent().deletingLastPathComponent()
+
+let realLogitsFile = projectFolder.deletingLastPathComponent()
+  .appendingPathComponent("shared/weights/cifar100_resnet56.test-logits-256.npy")
+
+let hasRealLogits = FileManager.default.fileExists(atPath: realLogitsFile.path)

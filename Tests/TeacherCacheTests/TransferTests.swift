@@ -1,0 +1,85 @@
+import Datasets
+import Foundation
+import Testing
+
+@testable import TeacherCache
+
+@Suite struct TransferTests {
+  private let teacher = FakeTeacher()
+  private let identity = CacheIdentity.sample(.q8, features: .q8)
+
+  private func dump(
+    images: Range<Int>, views: [View], featureViews: [View] = []
+  ) throws -> TemporaryDirectory {
+    let directory = try TemporaryDirectory()
+    try teacher.dump(
+      directory.path, identity, images: Array(images), views: views,
+      taps: featureViews.isEmpty ? [] : FakeTeacher.taps, featureViews: featureViews)
+    return directory
+  }
+
+  @Test func mergingPartsGivesTheContentOfTheWhole() throws {
+    let whole = try dump(images: 0..<90, views: weak(0..<4), featureViews: [.weak(0)])
+    let parts = [
+      try dump(images: 0..<50, views: weak(0..<4)),
+      try dump(images: 40..<90, views: weak(0..<4)),
+      try dump(images: 0..<90, views: weak(0..<1), featureViews: [.weak(0)]),
+      try dump(images: 0..<20, views: weak(1..<3)),
+    ]
+    let target = try TemporaryDirectory()
+    let report = try CacheTransfer.merge(into: target.path, from: parts.map(\.path))
+    #expect(report == .init(unitsCopied: 1, unitsCut: 2, unitsSkipped: 1))
+    #expect(
+      try CacheReader.open(target.path).contentHash == CacheReader.open(whole.path).contentHash)
+    let again = try CacheTransfer.merge(into: target.path, from: parts.map(\.path))
+    #expect(again == .init(unitsCopied: 0, unitsCut: 0, unitsSkipped: 4))
+    #expect(try CacheReader.verify(target.path).recordsChecked == 90 * 4 + 90 * 2)
+  }
+
+  @Test func refusesToMergeWhatDiffers() throws {
+    let one = try dump(images: 0..<5, views: weak(0..<1))
+    let other = try TemporaryDirectory()
+    try teacher.dump(other.path, .sample(.fp32), images: [7], views: weak(0..<1))
+    let target = try TemporaryDirectory()
+    let error = #expect(throws: CacheError.self) {
+      _ = try CacheTransfer.merge(into: target.path, from: [one.path, other.path])
+    }
+    guard case .mismatch("logits", _, _) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
+  @Test func severalCallersCopyAtOnce() throws {
+    let source = try dump(images: 0..<200, views: weak(0..<4), featureViews: [.weak(0)])
+    let target = try TemporaryDirectory()
+    let (from, to) = (source.path, target.path + "/fast/copy")
+    DispatchQueue.concurrentPerform(iterations: 4) { _ in
+      do {
+        try CacheTransfer.copy(from: from, to: to)
+        _ = try CacheReader.open(to)
+      } catch { Issue.record(error) }
+    }
+    #expect(try CacheReader.verify(to).recordsChecked == 200 * 4 + 400)
+    #expect(try CacheManifest.read(from: to) == CacheManifest.read(from: from))
+  }
+
+  @Test func aDamagedUnitIsNotCopied() throws {
+    let source = try dump(images: 0..<20, views: weak(0..<4))
+    let path = try CacheManifest.read(from: source.path).units[0].path
+    let file = URL(fileURLWithPath: source.path + "/" + path + "/data.mdb")
+    var bytes = try Data(contentsOf: file)
+    bytes[bytes.count / 2] ^= 4
+    try bytes.write(to: file)
+    let target = try TemporaryDirectory()
+    #expect(throws: CacheError.self) {
+      try CacheTransfer.copy(from: source.path, to: target.path + "/copy")
+    }
+    #expect(throws: CacheError.notACache(path: target.path + "/copy")) {
+      try CacheReader.open(target.path + "/copy")
+    }
+    #expect(throws: CacheError.self) {
+      _ = try CacheTransfer.merge(into: target.path + "/merged", from: [source.path])
+    }
+  }
+}
