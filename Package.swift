@@ -82,7 +82,7 @@ let package = Package(
     tests("Networks", ["Tensors"], hasFixtures: true),
     tests("Datasets", ["Tensors", crypto], hasFixtures: true),
     tests("LMDB", []),
-    tests("TeacherCache", ["Datasets", "LMDB"]),
+    tests("TeacherCache", ["Datasets", "LMDB"], hasFixtures: true),
     tests("Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"]),
     tests(
       "Experiments",
