@@ -106,8 +106,8 @@ extension ParameterLayout {
 
   fileprivate var fans: Fans? {
     switch self {
-    case .convolution(let outputs, let inputs, let height, let width, _):
-      Fans(in: inputs * height * width, out: outputs * height * width, isLinear: false)
+    case .convolution(let outputs, let inputs, let kernel, _):
+      Fans(in: inputs * kernel * kernel, out: outputs * kernel * kernel, isLinear: false)
     case .linear(let outputs, let inputs): Fans(in: inputs, out: outputs, isLinear: true)
     case .vector: nil
     }
