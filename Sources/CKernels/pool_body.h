@@ -25,8 +25,7 @@ static void FN(max_pool)(const pool_job *job) {
     v16 best = -__builtin_inff();
     EACH_TAP(job) {
       v16 v = FN(get)(job->x + at, n);
-      // Not max(): a NaN must come through.
-      best = best >= v ? best : v;
+      best = ((v > best) | (v != v)) ? v : best;  // a NaN must come through, as in PyTorch
     }
     FN(put)(job->target + out + c, best, n);
   })
@@ -40,7 +39,7 @@ static void FN(max_pool_gradient)(const pool_job *job) {
     v16 best = -__builtin_inff();
     EACH_TAP(job) {
       v16 v = FN(get)(job->x + at, n);
-      best = best >= v ? best : v;
+      best = ((v > best) | (v != v)) ? v : best;
     }
     v16 rest = FN(get)(job->gradient + out + c, n);
     EACH_TAP(job) {

@@ -41,7 +41,8 @@ INLINE void store_part(float *p, v16 v, intptr_t count) {
   __builtin_memcpy(p, &v, (size_t)count * sizeof(float));
 }
 
-INLINE v16 rectified(v16 v) { return __builtin_elementwise_max(v, (v16)0.0f); }
+/// max(v, 0), but a NaN stays one: a network that has diverged must show it.
+INLINE v16 rectified(v16 v) { return v < 0.0f ? (v16)0.0f : v; }
 
 /// The same number, of which the compiler no longer knows where it comes from.
 INLINE intptr_t hidden(intptr_t value) {

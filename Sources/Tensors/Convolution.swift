@@ -125,7 +125,8 @@ extension ConvolutionShape {
         count: images, perGroup: max(1, pixelsWanted / targetSize), sourcePixels: sourceSize,
         targetPixels: targetSize)
     }
-    let splits = max(1, min(targetBlocks, (4 * execution.threads + units.groups - 1) / units.groups))
+    let pieces = 4 * execution.threads
+    let splits = max(1, min(targetBlocks, (pieces + units.groups - 1) / units.groups))
     execution.parallel(units.groups * splits * groups) { index in
       let (part, group) = index.quotientAndRemainder(dividingBy: groups)
       let (unit, split) = part.quotientAndRemainder(dividingBy: splits)

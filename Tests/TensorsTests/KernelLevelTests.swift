@@ -1,0 +1,62 @@
+import Testing
+
+@testable import Tensors
+
+@Suite struct KernelLevelTests {
+  @Test func namesALevelAndRefusesUnknownOnes() {
+    #expect(["avx512", "avx2", "baseline"].contains(KernelLevel.name))
+    #expect(!KernelLevel.cap("mmx"))
+  }
+
+  /// In a process of its own, because the level is the process's.
+  @Test("The fused levels give the same bits, the baseline the same numbers")
+  func levelsAgree() async {
+    await #expect(processExitsWith: .success) {
+      let best = LevelProbe.run()
+      precondition(KernelLevel.cap("avx2"))
+      precondition(
+        KernelLevel.name != "avx2" || LevelProbe.run().map(\.bitPattern) == best.map(\.bitPattern),
+        "AVX2 and \(KernelLevel.name) differ")
+      precondition(KernelLevel.cap("baseline") && KernelLevel.name == "baseline")
+      let baseline = LevelProbe.run()
+      let error = relativeError(baseline, best.map(Double.init))
+      precondition(error < 2e-6, "the baseline differs by \(error)")
+    }
+  }
+}
+
+/// Numbers from every kind of kernel.
+enum LevelProbe {
+  static func run() -> [Float] {
+    let execution = Execution(threads: 2)
+    var random = SplitMix(state: 11)
+    var numbers: [Float] = []
+    for groups in [1, 40] {
+      let shape = ConvolutionShape(
+        inputs: 40, outputs: 40, kernel: 3, strides: 1, padding: 1, groups: groups)
+      let x = Tensor(random.floats(3 * 6 * 9 * 40), shape: [3, 6, 9, 40])
+      let weights = Tensor(
+        random.floats(shape.weightCount).map { $0 * 0.1 }, shape: [shape.weightCount])
+      let y = shape.forward(x, weights: weights, on: execution)
+      let dx = shape.inputGradient(y, weights: weights, height: 6, width: 9, on: execution)
+      let dw = Tensor.zeros([shape.weightCount], in: execution.memory)
+      shape.addWeightGradient(x, y, to: dw, on: execution)
+      numbers += y.values + dx.values + dw.values.map { $0 * 0.05 }
+      let (mean, deviation) = channelMoments(y, on: execution)
+      let ones = Tensor([Float](repeating: 1, count: padded(40)), shape: [padded(40)])
+      let factors = NormalizationFactors(
+        mean: mean, variance: deviation.map { $0 / 162 }, weight: ones, bias: ones, epsilon: 1e-5,
+        in: execution.memory)
+      let z = factors.apply(y, addend: x, rectify: true, on: execution)
+      let gradients = Tensor.zeros([padded(40)], in: execution.memory)
+      let backward = NormalizationGradient(factors: factors, x: y, y: z, rectify: true)
+      let dz = backward(x, weightGradient: gradients, biasGradient: gradients, on: execution)
+      numbers += z.values + dz.input.values
+      for kind in [Pooling.Kind.maximum, .average] {
+        numbers += Pooling(kind, kernel: 3, strides: 2).forward(z, on: execution).values
+      }
+      numbers += globalAverage(z, on: execution).values
+    }
+    return numbers
+  }
+}
