@@ -9,11 +9,17 @@ import Testing
 /// its fp64: four times that, because another order of summation rounds differently, and at least
 /// `floor`. Deviations are relative to the root mean square of the array. What ten steps changed is
 /// held to 5e-3: there single ReLUs fall on the other side of zero, which moved PyTorch's own fp32
-/// by up to 1.2e-3.
+/// by up to 1.2e-3. Running statistics are held to 1e-5: means are small beside the values that
+/// they sum up, so rounding weighs more in them.
 @Suite struct NetworkReferenceTests {
   private static let margin = 4.0
-  private static let floor = 1e-6
-  private static let changesFloor = 5e-3
+  private static func floor(_ kind: String) -> Double {
+    switch kind {
+    case "trained.changes": 5e-3
+    case "training.statistics", "trained.statistics": 1e-5
+    default: 1e-6
+    }
+  }
 
   private struct Run {
     let fixture: NetworkFixture
@@ -35,8 +41,7 @@ import Testing
     func expect(_ kind: String, _ found: [String: [Float]]) throws {
       let tolerance = try max(
         NetworkReferenceTests.margin * #require(fixture.spread[kind]),
-        kind == "trained.changes"
-          ? NetworkReferenceTests.changesFloor : NetworkReferenceTests.floor)
+        NetworkReferenceTests.floor(kind))
       let prefix = found.keys.contains("") ? kind : kind + "."
       let expected = fixture.results.filter { $0.key.hasPrefix(prefix) }
       #expect(!expected.isEmpty && expected.count == found.count)

@@ -42,7 +42,7 @@ struct PublishedWeightsTests {
 
     /// `count` records from `first` on, normalised, and their labels.
     func batch(
-      _ records: Data, from first: Int, count: Int, metadata: [String: String]
+      _ records: [UInt8], from first: Int, count: Int, metadata: [String: String]
     ) throws -> (images: Tensor, labels: [Int]) {
       let mean = try Self.numbers(metadata["mean"])
       let std = try Self.numbers(metadata["std"])
@@ -50,7 +50,7 @@ struct PublishedWeightsTests {
       var values = [Float](repeating: 0, count: count * 3072)
       var labels: [Int] = []
       for image in 0..<count {
-        let start = records.startIndex + (first + image) * size
+        let start = (first + image) * size
         labels.append(Int(records[start + labelBytes - 1]))
         for channel in 0..<3 {
           for pixel in 0..<1024 {
@@ -67,8 +67,8 @@ struct PublishedWeightsTests {
       try #require(text).split(separator: ",").compactMap { Float($0) }
     }
 
-    func records() throws -> Data {
-      try Data(contentsOf: #require(Locations.images).appendingPathComponent(images))
+    func records() throws -> [UInt8] {
+      try Array(Data(contentsOf: #require(Locations.images).appendingPathComponent(images)))
     }
   }
 
