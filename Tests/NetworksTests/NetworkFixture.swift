@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import Tensors
 
 /// A file of Fixtures/networks, and the formula that gives its weights and images
@@ -15,12 +16,28 @@ struct NetworkFixture: Decodable {
   struct Sample: Decodable {
     let norm: Double
     let values: [Double]
+
+    /// How far `found` is from this, relative to `scale`: the largest difference of a sampled value
+    /// (or their root mean square, if `isTypical`) or that of the norms, whichever is more.
+    func deviation(_ found: [Float], scale: Double, isTypical: Bool) -> Double {
+      let strides = max(1, (found.count + 31) / 32)
+      let samples = stride(from: 0, to: found.count, by: strides).map { Double(found[$0]) }
+      precondition(samples.count == values.count, "\(found.count) values were sampled otherwise")
+      let differences = zip(samples, values).map { abs($0 - $1) }
+      let squares = found.reduce(0) { $0 + Double($1) * Double($1) }
+      let norms = abs(squares.squareRoot() - norm) / Double(found.count).squareRoot()
+      let mean = differences.reduce(0) { $0 + $1 * $1 } / Double(differences.count)
+      let difference = isTypical ? mean.squareRoot() : differences.max() ?? 0
+      return max(difference, norms) / scale
+    }
   }
 
   let architecture: String
   let classes: Int
   let side: Int
   let batch: Int
+  /// The name of the array of images.
+  let images: String
   let parameters: [Array]
   /// By kind of result, how far PyTorch in fp32 leaves PyTorch in fp64.
   let spread: [String: Double]
@@ -38,9 +55,33 @@ struct NetworkFixture: Decodable {
 
   var labels: [Int] { (0..<batch).map { (7 * $0 + 3) % classes } }
 
+  /// All parameters and running statistics.
+  var weights: SafeTensors {
+    var file = SafeTensors()
+    for array in parameters {
+      file.tensors[array.name] = StateTensor(start(array), shape: array.shape)
+    }
+    return file
+  }
+
+  /// The least scale that a deviation of the array is measured against: a change of parameters
+  /// cannot be known better than the parameters' own rounding, 1e-3 of their root mean square.
+  func floor(_ kind: String, _ name: String) -> Double {
+    guard kind == "trained.changes", let array = parameters.first(where: { $0.name == name })
+    else { return 0 }
+    let values = start(array)
+    let squares = values.reduce(0) { $0 + Double($1) * Double($1) }
+    return 1e-3 * (squares / Double(values.count)).squareRoot()
+  }
+
+  private func start(_ array: Array) -> [Float] {
+    Self.formula(
+      array.name, count: array.shape.reduce(1, *), scale: array.scale, offset: array.offset)
+  }
+
   /// batch×side×side×3.
-  var images: Tensor {
-    let planes = Self.formula("images", count: batch * 3 * side * side, scale: 3.5)
+  var imageTensor: Tensor {
+    let planes = Self.formula(images, count: batch * 3 * side * side, scale: 3.5)
     let pixels = side * side
     var values = [Float](repeating: 0, count: planes.count)
     for image in 0..<batch {

@@ -2,7 +2,7 @@
 """Write Tests/NetworksTests/Fixtures/networks/NAME.json: what PyTorch computes with our networks,
 and Fixtures/architectures.json: parameter count and state-dict names of every network.
 
-    python3 networks.py            # architectures.json and all of CASES (half a minute)
+    python3 networks.py            # architectures.json and all of CASES (some minutes)
     python3 networks.py resnet8    # some cases
 
 Needs torch (made with 2.13.0 CPU). The reference is PyTorch in float64; the same run in float32
@@ -13,7 +13,9 @@ Weights and images come from a formula that both sides compute bit for bit, so t
 small: the i-th value (i from 0, PyTorch's layout) of the array NAME is
     offset + scale * u(i),   u(i) = (splitmix64 output i of the seed FNV-1a-64(NAME) >> 40) / 2^24 - 0.5
 rounded to float32 after the product and after the sum; u itself is exact. `parameters` lists name,
-shape, scale and offset of each array. Images are the array "images", N x C x H x W.
+shape, scale and offset of each array. Images are the array `images` ("images-K", scale 3.5),
+N x C x H x W. K is chosen, among the first IMAGE_SETS, so that no ReLU of the training pass has an
+input near zero: one that rounds to the other side changes gradients by far more than rounding.
 
 A fixture holds, for one batch:
   inference   logits and sampled taps with the running statistics
@@ -52,6 +54,7 @@ CASES = {
 }
 STEPS, LEARNING_RATE, MOMENTUM, DECAY = 10, 1e-4, 0.9, 5e-4
 ZERO = 1e-6
+IMAGE_SETS = 32
 
 
 def formula(name, shape, scale, offset=0.0):
@@ -102,10 +105,36 @@ def samples(count):
     return np.arange(0, count, max(1, -(-count // 32)))
 
 
-def run(architecture, classes, side, batch, dtype):
+def margin(architecture, classes, side, batch, images_name):
+    """The least |input| of any ReLU in a training pass, relative to its channel's rms."""
+    model = torch_models.make(architecture, classes)
+    fill(model, torch.float64)
+    least = [np.inf]
+    relu = F.relu
+
+    def watched_relu(x, inplace=False):
+        rms = x.pow(2).mean((0, 2, 3), keepdim=True).sqrt()
+        least[0] = min(least[0], float((x.abs() / rms).min()))
+        return relu(x)
+
+    F.relu = watched_relu
+    try:
+        with torch.no_grad():
+            model(torch.from_numpy(formula(images_name, (batch, 3, side, side), 3.5)).double())
+    finally:
+        F.relu = relu
+    return least[0]
+
+
+def choose_images(architecture, classes, side, batch):
+    names = [f"images-{k}" for k in range(IMAGE_SETS)]
+    return max(names, key=lambda name: margin(architecture, classes, side, batch, name))
+
+
+def run(architecture, classes, side, batch, images_name, dtype):
     """All results in full, as float64 arrays by dotted name."""
     result = {}
-    images = torch.from_numpy(formula("images", (batch, 3, side, side), 3.5)).to(dtype)
+    images = torch.from_numpy(formula(images_name, (batch, 3, side, side), 3.5)).to(dtype)
     labels = (7 * torch.arange(batch) + 3) % classes
     model = torch_models.make(architecture, classes)
 
@@ -206,12 +235,14 @@ def short(value):
 
 def fixture(name):
     architecture, classes, side, batch = CASES[name]
-    exact = run(architecture, classes, side, batch, torch.float64)
-    rounded = run(architecture, classes, side, batch, torch.float32)
+    images = choose_images(architecture, classes, side, batch)
+    exact = run(architecture, classes, side, batch, images, torch.float64)
+    rounded = run(architecture, classes, side, batch, images, torch.float32)
     shapes = dict(arrays(torch_models.make(architecture, classes)))
     spread = spreads(rounded, exact, shapes)
     content = {
         "architecture": architecture, "classes": classes, "side": side, "batch": batch,
+        "images": images,
         "parameters": [{"name": n, "shape": s, "scale": rule(n, s)[0], "offset": rule(n, s)[1]}
                        for n, s in shapes.items()],
         "spread": {k: short(v) for k, v in spread.items()},
@@ -226,7 +257,8 @@ def fixture(name):
     path = FIXTURES / f"{name}.json"
     text = json.dumps(content, separators=(",", ":")).replace('},"', '},\n"')
     path.write_text(text + "\n")
-    print(f"{name:12} {len(text) / 1000:.0f} kB  losses {exact['trained.losses'][0]:.4f} -> "
+    nearest = margin(architecture, classes, side, batch, images)
+    print(f"{name:12} {len(text) / 1000:.0f} kB  {images}: {nearest:.1e}  losses {exact['trained.losses'][0]:.4f} -> "
           f"{exact['trained.losses'][-1]:.4f}")
     for kind, value in spread.items():
         print(f"    {kind:24} {value:.1e}")
