@@ -83,7 +83,8 @@ let package = Package(
     tests("Datasets", ["Tensors", crypto], hasFixtures: true),
     tests("LMDB", []),
     tests("TeacherCache", ["Datasets", "LMDB"], hasFixtures: true),
-    tests("Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"]),
+    tests(
+      "Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"], hasFixtures: true),
     tests(
       "Experiments",
       ["Datasets", "Distillation", "Networks", "Reporting", "TeacherCache", "Tensors"]),

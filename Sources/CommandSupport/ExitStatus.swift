@@ -59,8 +59,7 @@ package func failure(for error: any Error) -> Failure? {
   case let error as DatasetError: Failure(status(of: error), error.description)
   case let error as NetworkError: Failure(status(of: error), error.description)
   case let error as CacheError: Failure(status(of: error), error.description)
-  case let error as SettingError:
-    Failure(error.kind == .recipe ? Status.configuration : Status.usage, error.description)
+  case let error as SettingError: Failure(status(of: error), error.description)
   case let error as RunError: Failure(status(of: error), error.description)
   case let error as PlanError:
     Failure(error.kind == .mismatch ? Status.data : Status.usage, error.description)
@@ -110,11 +109,19 @@ private func status(of error: CacheError) -> Int32 {
   }
 }
 
+private func status(of error: SettingError) -> Int32 {
+  switch error.kind {
+  case .usage: Status.usage
+  case .recipe: Status.configuration
+  case .missingFile: Status.noInput
+  case .permission: Status.permission
+  }
+}
+
 private func status(of error: RunError) -> Int32 {
   switch error.kind {
-  case .otherConfiguration: Status.usage
   case .locked: Status.tryAgain
-  case .cannotCreate: Status.cannotCreate
+  case .otherConfiguration, .cannotCreate: Status.cannotCreate
   case .cannotWrite, .diskFull: Status.io
   case .permission: Status.permission
   case .malformed: Status.data

@@ -12,12 +12,20 @@ package struct Recipe: Sendable {
   private static let byteLimit = 1 << 20
   private static let nodeLimit = 100_000
 
-  /// - Throws: ``SettingError`` of kind recipe for malformed YAML, keys named twice, files over
-  ///   1 MiB; `CocoaError` for a file that cannot be read.
-  package static func read(_ path: String) throws -> Recipe {
-    let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
-    defer { try? handle.close() }
-    let data = try handle.read(upToCount: byteLimit + 1) ?? Data()
+  /// - Throws: ``SettingError`` for malformed YAML, keys named twice, files over 1 MiB, and files
+  ///   that cannot be read.
+  package static func read(_ path: String) throws(SettingError) -> Recipe {
+    let data: Data
+    do {
+      let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+      defer { try? handle.close() }
+      data = try handle.read(upToCount: byteLimit + 1) ?? Data()
+    } catch {
+      let isThere = FileManager.default.fileExists(atPath: path)
+      throw SettingError(
+        isThere ? .permission : .missingFile,
+        "\(path): " + (isThere ? "the recipe cannot be read" : "there is no such recipe file"))
+    }
     guard data.count <= byteLimit, let text = String(data: data, encoding: .utf8) else {
       throw SettingError(.recipe, "\(path): a recipe is UTF-8 text of at most 1 MiB")
     }

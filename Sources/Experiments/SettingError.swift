@@ -3,8 +3,10 @@ package struct SettingError: Error, CustomStringConvertible, Sendable {
   package enum Kind: Sendable {
     /// A flag or `--set` key.
     case usage
-    /// A recipe file.
+    /// The contents of a recipe file.
     case recipe
+    /// A recipe file that is not there, or not for this user.
+    case missingFile, permission
   }
   package let kind: Kind
   package let description: String

@@ -23,7 +23,9 @@ struct ExitCodeTests {
   private static let digits = Program.digits
 
   @Test(arguments: [
-    Case(64, "--no-such-flag", train, "--no-such-flag"),
+    Case(
+      64, "--no-such-flag", train, "--no-such-flag", "--data", digits, "--output",
+      "/nonexistent/run"),
     Case(64, "--data", train, "--method", "ce"),
     Case(
       64, "method", train, "--method", "kdd", "--student", "resnet8", "--dataset", "mnist",
@@ -66,7 +68,7 @@ struct ExitCodeTests {
       66, "no.yaml", train, "--recipe", "/nonexistent/no.yaml", "--data", digits, "--output",
       "/nonexistent/run"),
     Case(
-      73, "/dev/null/run", train, "--method", "ce", "--student", "resnet8", "--dataset", "mnist",
+      73, "/dev/null", train, "--method", "ce", "--student", "resnet8", "--dataset", "mnist",
       "--data", digits, "--output", "/dev/null/run"),
     Case(66, "/nonexistent/run", train, "eval", "/nonexistent/run", "--data", digits),
     Case(64, "--views", dump, "--dataset", "mnist", "--data", digits, "--teacher", "x"),

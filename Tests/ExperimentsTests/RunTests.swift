@@ -134,7 +134,7 @@ struct RunTests {
     defer { job.remove() }
     try job.dump()
     #expect {
-      try job.train("kd", live: false, threads: 2, into: "run", sets: ["lr=1e30"])
+      try job.train("kd", live: false, threads: 2, into: "run", flags: [("lr", "1e30")])
     } throws: { error in
       "\(error)".contains("not finite") && "\(error)".contains("step")
     }

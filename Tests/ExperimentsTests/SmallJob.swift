@@ -65,11 +65,11 @@ struct SmallJob {
     _ method: String, live: Bool, execution: Execution, epochs: Int = 2, sets: [String] = [],
     flags: [(key: String, value: String)] = []
   ) throws -> TrainingSession {
-    var flags = flags
-    flags += [
-      ("method", method), ("student", "resnet8"), ("epochs", String(epochs)),
-      ("batch_size", "32"), ("lr", "0.02"), ("subset", subset), ("eval_every", "1000"),
-    ]
+    var flags =
+      [
+        ("method", method), ("student", "resnet8"), ("epochs", String(epochs)),
+        ("batch_size", "32"), ("lr", "0.02"), ("subset", subset), ("eval_every", "1000"),
+      ] + flags
     if live {
       flags += [("dataset", "mnist")]
       if !flags.contains(where: { $0.key == "views" }) {

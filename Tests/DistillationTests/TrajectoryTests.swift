@@ -1,0 +1,86 @@
+import Datasets
+import Distillation
+import Foundation
+import Networks
+import Tensors
+import Testing
+
+/// Twenty steps of each method on 64 real images from real weights, against PyTorch in float64
+/// (tools/reference/trajectory.py): 1e-6 relative on the first two steps, 1e-3 on every step.
+@Suite(
+  .enabled(
+    if: Trajectory.isAvailable, "needs ../shared/weights and CIFAR-100 under CIFAR_ROOT"))
+struct TrajectoryTests {
+  @Test(arguments: ["ce", "kd", "dkd", "bkd", "crld"])
+  func lossesFollowThoseOfPyTorch(method: String) throws {
+    let reference = try Trajectory.reference()["methods"][method]
+    let expected = try reference["fp64"].numbers
+    let losses = try Trajectory.losses(
+      of: method, rate: try reference["learning_rate"].number, steps: expected.count)
+    for (step, (found, wanted)) in zip(losses, expected).enumerated() {
+      let bound = step < 2 ? 1e-6 : 1e-3
+      #expect(abs(found - wanted) <= bound * abs(wanted), "step \(step + 1)")
+    }
+  }
+}
+
+enum Trajectory {
+  private static let shared = URL(fileURLWithPath: Golden.path)
+    .deletingLastPathComponent().deletingLastPathComponent().path
+  private static let data = ProcessInfo.processInfo.environment["CIFAR_ROOT"]
+
+  static var isAvailable: Bool {
+    guard let data else { return false }
+    return [
+      "\(shared)/weights/cifar100_resnet20.safetensors", "\(data)/cifar-100-binary/train.bin",
+    ].allSatisfy { FileManager.default.fileExists(atPath: $0) }
+  }
+
+  static func reference() throws -> GoldenValue {
+    let file = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .appendingPathComponent("Fixtures/trajectory.json")
+    return GoldenValue(try JSONSerialization.jsonObject(with: Data(contentsOf: file)))
+  }
+
+  private static func network(_ name: String) throws -> Classifier {
+    let path = "\(shared)/weights/cifar100_\(name).safetensors"
+    let network = try Architecture.make(name, classes: 100)
+    try network.load(SafeTensors.read(path), path: path)
+    return network
+  }
+
+  static func losses(of name: String, rate: Double, steps: Int) throws -> [Double] {
+    let execution = Execution(threads: 2)
+    let train = try ImageDataset.loadTrain(.cifar100, from: try #require(data))
+    let ids = (0..<64).map { $0 * 781 }
+    var counts = Array(repeating: 0, count: 100)
+    for id in ids { counts[train.labels[id]] += 1 }
+    let methods: [String: any DistillationMethod] = [
+      "ce": CrossEntropyMethod(), "kd": KnowledgeDistillationMethod(),
+      "dkd": DecoupledMethod(beta: 2), "bkd": BalancedMethod(classCounts: counts),
+      "crld": CrossViewMethod(),
+    ]
+    let student = try network("resnet20")
+    let normalization = try Normalization(
+      mean: [0.5070, 0.4865, 0.4409], std: [0.2673, 0.2564, 0.2761])
+    let plan = TrainingPlan.whole(
+      try #require(methods[name]), parts: student.taps.count + 1,
+      schedule: .multistep(base: rate, decay: 1, milestones: [], warmupEpochs: 0),
+      stepsPerEpoch: 1, epochs: steps)
+    let rounds = RoundSchedule(views: ViewSet(plain: true), plain: true)
+    let trainer = try Trainer(
+      TrainingTask(
+        student: student, plan: plan,
+        teacher: LiveTeacher(
+          try network("resnet56"), normalization: normalization, height: 32, width: 32,
+          on: execution),
+        renderer: ViewRenderer(images: train, info: DatasetName.cifar100.info, seed: 0),
+        images: ids, normalization: normalization, rounds: rounds, featureRounds: rounds,
+        batchSize: 64, momentum: 0.9, weightDecay: 5e-4, seed: 0), on: execution)
+    return try (0..<steps).map { _ in
+      trainer.beginEpoch()
+      try trainer.trainOneStep()
+      return trainer.totals.loss
+    }
+  }
+}
