@@ -31,47 +31,65 @@ extension ConvolutionShape {
         + inputBlock * ConvolutionShape.lanes * ConvolutionShape.lanes
       let channels = min(ConvolutionShape.lanes, groupInputs - inputBlock * ConvolutionShape.lanes)
       let sums = partial.pointer + part * (parts == 1 ? 0 : weightCount) + offset
-      if parts > 1 { zero(sums, channels: channels) }
-      gradientBlock(
-        x: packedX.block(group * inputBlocks + inputBlock),
-        output: packedGradient.block(group * outputBlocks + outputBlock), images: range,
-        height: x.shape[1], width: x.shape[2], channels: channels, into: sums)
+      // The block's taps lie far apart in the weights, at distances that share few sets of the
+      // first cache; so they are summed side by side.
+      let count = taps * channels * ConvolutionShape.lanes
+      withUnsafeTemporaryAllocation(byteCount: count * 4, alignment: 64) { bytes in
+        let local = bytes.bindMemory(to: Float.self)
+        local.initialize(repeating: 0)
+        guard let start = local.baseAddress else { return }
+        gradientBlock(
+          x: packedX.block(group * inputBlocks + inputBlock), xStride: packedX.stride,
+          output: packedGradient.block(group * outputBlocks + outputBlock),
+          outputStride: packedGradient.stride, images: range,
+          height: x.shape[1], width: x.shape[2], channels: channels, into: start)
+        store(start, channels: channels, to: sums, adding: parts == 1)
+      }
     }
     guard parts > 1 else { return }
     addParts(partial, to: target, on: execution)
   }
 
-  private func zero(_ sums: UnsafeMutablePointer<Float>, channels: Int) {
+  /// Puts a block's sums, [tap][channel][16], to their places in the weights.
+  private func store(
+    _ sums: UnsafePointer<Float>, channels: Int, to target: UnsafeMutablePointer<Float>,
+    adding: Bool
+  ) {
+    let count = channels * ConvolutionShape.lanes
     for tap in 0..<taps {
-      (sums + tap * groupInputs * ConvolutionShape.lanes).update(
-        repeating: 0, count: channels * ConvolutionShape.lanes)
+      let (from, to) = (sums + tap * count, target + tap * groupInputs * ConvolutionShape.lanes)
+      if adding {
+        add(to, from, to, count, 0)
+      } else {
+        to.update(from: from, count: count)
+      }
     }
   }
 
   private func gradientBlock(
-    x: UnsafeMutablePointer<Float>, output: UnsafeMutablePointer<Float>, images: Range<Int>,
-    height: Int, width: Int, channels: Int, into sums: UnsafeMutablePointer<Float>
+    x: UnsafeMutablePointer<Float>, xStride: Int, output: UnsafeMutablePointer<Float>,
+    outputStride: Int, images: Range<Int>, height: Int, width: Int, channels: Int,
+    into sums: UnsafeMutablePointer<Float>
   ) {
-    let lanes = ConvolutionShape.lanes
     var job = conv_gradient_job()
-    job.source_stride = lanes
-    job.output_stride = lanes
+    job.source_stride = xStride
+    job.output_stride = outputStride
     job.kernel_height = Int32(kernel)
     job.kernel_width = Int32(kernel)
     job.strides = Int32(strides)
     job.padding = Int32(padding)
     job.inputs = channels
     job.gradient = sums
-    job.gradient_tap = groupInputs * lanes
+    job.gradient_tap = channels * ConvolutionShape.lanes
     func run(source: Int, output first: Int, images: Int, height: Int, width: Int) {
       job.height = Int32(height)
       job.width = Int32(width)
       job.output_height = Int32(outputSize(height))
       job.output_width = Int32(outputSize(width))
-      job.source_image = height * width * lanes
-      job.output_image = outputSize(height) * outputSize(width) * lanes
-      job.source = UnsafePointer(x + source * lanes)
-      job.output = UnsafePointer(output + first * lanes)
+      job.source_image = height * width * xStride
+      job.output_image = outputSize(height) * outputSize(width) * outputStride
+      job.source = UnsafePointer(x + source * xStride)
+      job.output = UnsafePointer(output + first * outputStride)
       job.images = images
       conv_gradient_run(&job)
     }
@@ -82,11 +100,11 @@ extension ConvolutionShape {
         images: images.count, height: height, width: width)
       return
     }
-    // Pixels do not meet: rows of 128 pixels, whatever the images' shape.
-    let (rows, rest) = (images.count * height * width).quotientAndRemainder(dividingBy: 128)
-    run(source: first, output: first, images: rows, height: 1, width: 128)
+    // Pixels do not meet: rows of 64 pixels, whatever the images' shape.
+    let (rows, rest) = (images.count * height * width).quotientAndRemainder(dividingBy: 64)
+    run(source: first, output: first, images: rows, height: 1, width: 64)
     if rest > 0 {
-      run(source: first + rows * 128, output: first + rows * 128, images: 1, height: 1, width: rest)
+      run(source: first + rows * 64, output: first + rows * 64, images: 1, height: 1, width: rest)
     }
   }
 
@@ -94,6 +112,8 @@ extension ConvolutionShape {
   struct PackedPixels {
     let tensor: Tensor
     let blockCount: Int
+    /// Floats from pixel to pixel.
+    let stride: Int
 
     func block(_ index: Int) -> UnsafeMutablePointer<Float> { tensor.pointer + index * blockCount }
   }
@@ -103,10 +123,13 @@ extension ConvolutionShape {
   private func packed(_ x: Tensor, channels: Int, on execution: Execution) -> PackedPixels {
     let lanes = ConvolutionShape.lanes
     let pixels = x.count / (channels * groups)
-    if channels == lanes && groups == 1 { return PackedPixels(tensor: x, blockCount: x.count) }
+    // One tap alone meets every value too seldom to pay for packing.
+    if groups == 1 && (channels == lanes || isPointwise && channels % lanes == 0) {
+      return PackedPixels(tensor: x, blockCount: lanes, stride: channels)
+    }
     let perGroup = blocks(channels)
     let target = Tensor([groups * perGroup, pixels, lanes], in: execution.memory)
-    let packed = PackedPixels(tensor: target, blockCount: pixels * lanes)
+    let packed = PackedPixels(tensor: target, blockCount: pixels * lanes, stride: lanes)
     execution.parallelRanges(pixels, atLeast: 64) { range in
       for group in 0..<groups {
         for block in 0..<perGroup {

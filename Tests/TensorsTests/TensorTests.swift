@@ -70,10 +70,12 @@ import Testing
     let total = Counter()
     await withTaskGroup(of: Void.self) { group in
       for _ in 0..<8 {
-        group.addTask { for _ in 0..<50 { execution.parallel(20) { _ in total.add() } } }
+        group.addTask {
+          for _ in 0..<400 { execution.parallel(100) { _ in total.add() } }
+        }
       }
     }
-    #expect(total.value == 8000)
+    #expect(total.value == 320_000)
   }
 
   @Test func rangesCoverEverythingOnce() {
