@@ -89,6 +89,11 @@ import Testing
     #expect(error.description.contains("resnet8 with 10 classes"))
   }
 
+  @Test func refusesAFileWithMoreThanTheNetworkHas() throws {
+    let error = try Self.refusal { $0.tensors["layer9.weight"] = $0.tensors["fc.bias"] }
+    #expect(error.description.contains("0 names missing, 1 unexpected (\"layer9.weight\")"))
+  }
+
   @Test func namesTheShapesThatDiffer() throws {
     let error = try Self.refusal { file in
       let wide = try Architecture.make("resnet8", classes: 100)
