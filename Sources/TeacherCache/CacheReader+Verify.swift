@@ -106,7 +106,7 @@ struct UnitWalk {
               throw MalformedRecord(reason: "the manifest expects another record here")
             }
             let view = LogitView(
-              round: key.round, pixelHash: block.pixelHash(index), row: try block.row(index))
+              round: key.round, pixelHash: block.pixelHash(index), row: try block.quantized(index))
             sum.add(logits: view, key: key, label: header.label)
           }
         } catch { throw unit.corrupt(key, error) }

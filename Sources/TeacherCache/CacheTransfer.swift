@@ -185,7 +185,7 @@ private struct RecordCopier {
         throw MalformedRecord(reason: "its block ends before it")
       }
       let view = LogitView(
-        round: key.round, pixelHash: block.pixelHash(index), row: try block.row(index))
+        round: key.round, pixelHash: block.pixelHash(index), row: try block.quantized(index))
       return (view, header.label)
     } catch { throw source.corrupt(key, error) }
   }

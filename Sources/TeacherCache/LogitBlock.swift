@@ -1,20 +1,21 @@
-/// A block of logits in the course of being read: its record checked, its shared parts decoded.
+/// A block of logits in the course of being read: its record checked, its reference row decoded.
 ///
 /// Kept between reads, so that the next view of the same image costs only its own row.
 final class LogitBlock {
   // Sound: used by one thread at a time (`CacheReader` lends it out); `stored` points into a
   // map that the unit behind `address` keeps as long as the reader, which owns this block.
+  // Offsets into `stored` were checked by `open`.
   private(set) var address: UnsafeRawPointer?
   private(set) var header: RecordHeader?
   private var codec = LogitCodec.fp32
   private var stored = UnsafeRawBufferPointer(start: nil, count: 0)
-  private var rowEnds: [Int] = []
+  private var sideStart = 0
+  private var lowStart = 0
   private var rowsStart = 0
+  private var rowEnds: [Int] = []
   private var reference: [Int32] = []
   private var hasReference = false
-  private var codes: [Int32] = []
-  private var planes: [UInt8] = []
-  private let decoder = PlaneDecoder()
+  private var row: [Int32] = []
 
   /// Checks the record that `bytes` begins with and decodes what its views share.
   func open(
@@ -30,15 +31,11 @@ final class LogitBlock {
     self.stored = stored
     var reader = ByteReader(stored)
     _ = try reader.take(header.count * 8)
-    switch codec {
-    case .fp32: try openPlanes(4, &reader, header)
-    case .fp16:
-      _ = try reader.take(header.count * 4)
-      try openPlanes(2, &reader, header)
-    case .q8, .coarse:
-      _ = try reader.take(header.count * 2)
-      try openRows(&reader, header)
-    }
+    sideStart = reader.position
+    _ = try reader.take(header.count * LogitRecord.sideBytes(codec))
+    lowStart = reader.position
+    _ = try reader.take(header.count * classes * LogitRecord.lowBytes(codec))
+    try openRows(&reader, header)
     address = bytes.baseAddress
   }
 
@@ -49,96 +46,81 @@ final class LogitBlock {
 
   /// The stored confidence of view `index`; nil where logits are exact enough without.
   func confidence(_ index: Int) -> Float? {
-    codec.step == nil ? nil : LogitQuantizer.confidence(doubt: sideNumber(index, UInt16.self))
+    codec.step == nil ? nil : LogitQuantizer.confidence(doubt: doubt(index))
   }
 
   /// Decodes the logits of view `index`.
   func logits(
     _ index: Int, into logits: UnsafeMutablePointer<Float>
   ) throws(MalformedRecord) {
-    guard let header else { preconditionFailure("no record is open") }
-    let classes = header.width
-    switch codec {
-    case .fp32:
-      planes.withUnsafeBufferPointer { planes in
-        let (count, row) = (header.count * classes, index * classes)
+    try decodeRow(index)
+    let classes = row.count
+    let low = UnsafeRawBufferPointer(
+      rebasing: stored[(lowStart + index * classes * LogitRecord.lowBytes(codec))...])
+    row.withUnsafeBufferPointer { row in
+      switch codec {
+      case .fp32:
         for column in 0..<classes {
-          let place = row + column
-          let bits =
-            UInt32(planes[place]) << 24 | UInt32(planes[count + place]) << 16
-            | UInt32(planes[2 * count + place]) << 8 | UInt32(planes[3 * count + place])
-          logits[column] = Float(bitPattern: bits >> 1 | bits << 31)
+          logits[column] = Float(bitPattern: Self.bits(row[column], low, column))
         }
-      }
-    case .fp16:
-      let maximum = Float(bitPattern: sideNumber(index, UInt32.self))
-      planes.withUnsafeBufferPointer { planes in
-        let (count, row) = (header.count * classes, index * classes)
+      case .fp16:
+        let maximum = maximum(index)
         for column in 0..<classes {
-          let bits = UInt16(planes[row + column]) << 8 | UInt16(planes[count + row + column])
-          logits[column] = maximum + HalfPrecision.value(bits | 0x8000)
+          let code = Self.half(row[column], low, column)
+          logits[column] = maximum + HalfPrecision.value(code | 0x8000)
         }
-      }
-    case .q8, .coarse:
-      guard let step = codec.step else { preconditionFailure("\(codec) has a step") }
-      try decodeRow(index)
-      codes.withUnsafeBufferPointer { codes in
-        for column in 0..<classes {
-          logits[column] = LogitQuantizer.logit(codes[column], step: step)
-        }
+      case .q8, .coarse:
+        guard let step = codec.step else { preconditionFailure("\(codec) has a step") }
+        for column in 0..<classes { logits[column] = LogitQuantizer.logit(row[column], step: step) }
       }
     }
   }
 
   /// The codes of view `index`, as they were quantised.
-  func row(_ index: Int) throws(MalformedRecord) -> QuantizedRow {
-    guard let header else { preconditionFailure("no record is open") }
-    let (count, row) = (header.count * header.width, index * header.width)
+  func quantized(_ index: Int) throws(MalformedRecord) -> QuantizedRow {
+    try decodeRow(index)
+    let low = UnsafeRawBufferPointer(
+      rebasing: stored[(lowStart + index * row.count * LogitRecord.lowBytes(codec))...])
     switch codec {
     case .fp32:
       return QuantizedRow(
-        codes: (row..<row + header.width).map { place in
-          let bits =
-            UInt32(planes[place]) << 24 | UInt32(planes[count + place]) << 16
-            | UInt32(planes[2 * count + place]) << 8 | UInt32(planes[3 * count + place])
-          return Int32(bitPattern: bits >> 1 | bits << 31)
-        })
+        codes: row.indices.map { Int32(bitPattern: Self.bits(row[$0], low, $0)) })
     case .fp16:
       return QuantizedRow(
-        codes: (row..<row + header.width).map { place in
-          Int32(planes[place]) << 8 | Int32(planes[count + place])
-        }, maximum: Float(bitPattern: sideNumber(index, UInt32.self)))
+        codes: row.indices.map { Int32(Self.half(row[$0], low, $0)) }, maximum: maximum(index))
     case .q8, .coarse:
-      try decodeRow(index)
-      return QuantizedRow(codes: codes, doubt: sideNumber(index, UInt16.self))
+      return QuantizedRow(codes: row, doubt: doubt(index))
     }
   }
 
-  /// The number of a row that lies behind the pixel hashes.
-  private func sideNumber<Value: FixedWidthInteger>(_ index: Int, _: Value.Type) -> Value {
-    let count = header?.count ?? 0
-    return Value(
-      littleEndian: stored.loadUnaligned(
-        fromByteOffset: count * 8 + index * MemoryLayout<Value>.size, as: Value.self))
+  /// The bits of a float from its exponent and its three low bytes.
+  @inline(__always)
+  private static func bits(
+    _ high: Int32, _ low: UnsafeRawBufferPointer, _ column: Int
+  ) -> UInt32 {
+    let place = column * 3
+    let turned =
+      UInt32(truncatingIfNeeded: high) << 24 | UInt32(low[place + 2]) << 16
+      | UInt32(low[place + 1]) << 8 | UInt32(low[place])
+    return turned >> 1 | turned << 31
   }
 
-  private func openPlanes(
-    _ number: Int, _ reader: inout ByteReader, _ header: RecordHeader
-  ) throws(MalformedRecord) {
-    let size = header.count * header.width
-    if planes.count != number * size { planes = [UInt8](repeating: 0, count: number * size) }
-    var failure: MalformedRecord?
-    planes.withUnsafeMutableBytes { planes in
-      do throws(MalformedRecord) {
-        for plane in 0..<number {
-          let part = UnsafeMutableRawBufferPointer(
-            rebasing: planes[plane * size..<(plane + 1) * size])
-          try decoder.decode(&reader, into: part)
-        }
-      } catch { failure = error }
-    }
-    if let failure { throw failure }
-    guard reader.isAtEnd else { throw MalformedRecord(reason: "bytes follow the last plane") }
+  /// The bits of a half without its sign.
+  @inline(__always)
+  private static func half(
+    _ high: Int32, _ low: UnsafeRawBufferPointer, _ column: Int
+  ) -> UInt16 {
+    UInt16(truncatingIfNeeded: high << 8) & 0x7FFF | UInt16(low[column])
+  }
+
+  private func maximum(_ index: Int) -> Float {
+    let bits = stored.loadUnaligned(fromByteOffset: sideStart + index * 4, as: UInt32.self)
+    return Float(bitPattern: UInt32(littleEndian: bits))
+  }
+
+  private func doubt(_ index: Int) -> UInt16 {
+    UInt16(
+      littleEndian: stored.loadUnaligned(fromByteOffset: sideStart + index * 2, as: UInt16.self))
   }
 
   private func openRows(
@@ -153,29 +135,26 @@ final class LogitBlock {
     rowsStart = reader.position
     _ = try reader.take(end)
     guard reader.isAtEnd else { throw MalformedRecord(reason: "bytes follow the last row") }
-    if codes.count != header.width {
-      codes = [Int32](repeating: 0, count: header.width)
-      reference = codes
+    if row.count != header.width {
+      row = [Int32](repeating: 0, count: header.width)
+      reference = row
     }
     hasReference = rowEnds[0] > 0
-    if hasReference {
-      try decode(from: 0, to: rowEnds[0], reference: nil, into: &reference)
-    }
+    if hasReference { try decode(from: 0, to: rowEnds[0], reference: nil, into: &reference) }
   }
 
   private func decodeRow(_ index: Int) throws(MalformedRecord) {
     let (start, end) = (rowEnds[index], rowEnds[index + 1])
-    if hasReference {
-      var failure: MalformedRecord?
-      reference.withUnsafeBufferPointer { reference in
-        do throws(MalformedRecord) {
-          try decode(from: start, to: end, reference: reference.baseAddress, into: &codes)
-        } catch { failure = error }
-      }
-      if let failure { throw failure }
-    } else {
-      try decode(from: start, to: end, reference: nil, into: &codes)
+    guard hasReference else {
+      return try decode(from: start, to: end, reference: nil, into: &row)
     }
+    var failure: MalformedRecord?
+    reference.withUnsafeBufferPointer { reference in
+      do throws(MalformedRecord) {
+        try decode(from: start, to: end, reference: reference.baseAddress, into: &row)
+      } catch { failure = error }
+    }
+    if let failure { throw failure }
   }
 
   private func decode(

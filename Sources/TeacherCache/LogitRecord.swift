@@ -11,48 +11,80 @@ struct LogitView: Equatable {
 ///
 /// n views of C classes, in round order, all numbers little-endian:
 ///
-/// * u64 pixel hash × n;
-/// * `fp16`: f32 max z × n, then two planes of n·C bytes: high byte, low byte of each code;
-/// * `fp32`: four planes of n·C bytes, top byte first, of the bits rotated left by one;
-/// * `q8`, `coarse`: half(1 − confidence) × n; n + 1 variable-length numbers, the byte lengths of
-///   the reference row (0: there is none, all zeros) and of the rows; those rows (`StepRows`).
+/// 1. u64 pixel hash × n;
+/// 2. `fp16`: f32 max z × n; `q8`, `coarse`: half(1 − confidence) × n;
+/// 3. low parts, n × C: `fp32` 3 bytes, `fp16` 1 byte, otherwise none;
+/// 4. n + 1 variable-length numbers: the byte lengths of the reference row (0: there is none, all
+///    zeros) and of the rows;
+/// 5. those rows of high parts (`StepRows`).
+///
+/// `fp32` is split as the bits rotated left by one: the exponent is the high part, what follows is
+/// close to random and stored as it is. `fp16` is split into high and low byte. Steps are high
+/// parts as a whole.
 enum LogitRecord {
-  static func encode(
-    _ views: [LogitView], codec: LogitCodec, planes: PlaneEncoder
-  ) -> [UInt8] {
+  /// Bytes of a code's low part.
+  static func lowBytes(_ codec: LogitCodec) -> Int {
+    switch codec {
+    case .fp32: 3
+    case .fp16: 1
+    case .q8, .coarse: 0
+    }
+  }
+
+  /// Bytes of the number that stands beside each row.
+  static func sideBytes(_ codec: LogitCodec) -> Int {
+    switch codec {
+    case .fp32: 0
+    case .fp16: 4
+    case .q8, .coarse: 2
+    }
+  }
+
+  static func encode(_ views: [LogitView], codec: LogitCodec) -> [UInt8] {
     var bytes: [UInt8] = []
     for view in views { bytes.append(littleEndian: view.pixelHash) }
-    switch codec {
-    case .fp32:
-      for shift in [24, 16, 8, 0] as [UInt32] {
-        planes.append(
-          views.flatMap { view in
-            view.row.codes.map { code in
-              let bits = UInt32(bitPattern: code)
-              return UInt8(truncatingIfNeeded: (bits << 1 | bits >> 31) >> shift)
-            }
-          }, to: &bytes)
+    for view in views {
+      switch codec {
+      case .fp32: break
+      case .fp16: bytes.append(littleEndian: view.row.maximum.bitPattern)
+      case .q8, .coarse: bytes.append(littleEndian: view.row.doubt)
       }
-    case .fp16:
-      for view in views { bytes.append(littleEndian: view.row.maximum.bitPattern) }
-      for shift in [8, 0] as [Int32] {
-        planes.append(
-          views.flatMap { $0.row.codes.map { UInt8(truncatingIfNeeded: $0 >> shift) } }, to: &bytes)
-      }
-    case .q8, .coarse:
-      for view in views { bytes.append(littleEndian: view.row.doubt) }
-      appendRows(views.map(\.row), to: &bytes)
     }
+    let lowBytes = lowBytes(codec)
+    for view in views {
+      for code in view.row.codes {
+        let turned = turn(code, codec)
+        for place in 0..<lowBytes {
+          bytes.append(UInt8(truncatingIfNeeded: turned >> UInt32(8 * place)))
+        }
+      }
+    }
+    appendRows(views.map { $0.row.codes.map { high($0, codec) } }, to: &bytes)
     return bytes
   }
 
+  /// `fp32`: sign last, so that the exponent fills the top byte.
+  @inline(__always)
+  private static func turn(_ code: Int32, _ codec: LogitCodec) -> UInt32 {
+    let bits = UInt32(bitPattern: code)
+    return codec == .fp32 ? bits << 1 | bits >> 31 : bits
+  }
+
+  private static func high(_ code: Int32, _ codec: LogitCodec) -> Int32 {
+    switch codec {
+    case .fp32: Int32(turn(code, codec) >> 24)
+    case .fp16: code >> 8
+    case .q8, .coarse: code
+    }
+  }
+
   /// Rows apart from their mean row where that is shorter in all, otherwise as they are.
-  private static func appendRows(_ rows: [QuantizedRow], to bytes: inout [UInt8]) {
-    let alone = [[]] + rows.map { StepRows.encode($0.codes, reference: []) }
+  private static func appendRows(_ rows: [[Int32]], to bytes: inout [UInt8]) {
+    let alone = [[]] + rows.map { StepRows.encode($0, reference: []) }
     let reference = StepRows.reference(rows)
     let apart =
       [StepRows.encode(reference, reference: [])]
-      + rows.map { StepRows.encode($0.codes, reference: reference) }
+      + rows.map { StepRows.encode($0, reference: reference) }
     let size = { (parts: [[UInt8]]) in parts.reduce(0) { $0 + $1.count } }
     let best = size(apart) < size(alone) ? apart : alone
     for row in best { bytes.append(variableLength: UInt32(row.count)) }

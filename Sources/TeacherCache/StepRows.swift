@@ -20,12 +20,12 @@ enum StepRows {
   }
 
   /// For each class the mean of (code − row mean) over the rows, to the nearest, halves up.
-  static func reference(_ rows: [QuantizedRow]) -> [Int32] {
-    guard let width = rows.first?.codes.count else { return [] }
+  static func reference(_ rows: [[Int32]]) -> [Int32] {
+    guard let width = rows.first?.count else { return [] }
     var sums = [Int](repeating: 0, count: width)
     for row in rows {
-      let mean = Int(mean(row.codes[...]))
-      for index in 0..<width { sums[index] += Int(row.codes[index]) - mean }
+      let mean = Int(mean(row[...]))
+      for index in 0..<width { sums[index] += Int(row[index]) - mean }
     }
     return sums.map { Int32(floorDivide(2 * $0 + rows.count, 2 * rows.count)) }
   }
@@ -74,8 +74,10 @@ enum StepRows {
   }
 
   private static func bestParameter(_ symbols: [UInt32]) -> Int {
+    // Once every quotient is 0 a larger parameter only adds bits.
+    let last = UInt32.bitWidth - (symbols.max() ?? 0).leadingZeroBitCount
     var best = (bits: Int.max, parameter: 0)
-    for parameter in 0...largestParameter {
+    for parameter in 0...min(last, largestParameter) {
       let bits = symbols.reduce(0) { sum, symbol in
         let quotient = Int(symbol >> UInt32(parameter))
         return sum + (quotient >= escape ? escape + 32 : quotient + 1 + parameter)

@@ -175,7 +175,7 @@ package final class UnitWriter {
     let header = RecordHeader(
       key: key, encoding: RecordEncoding(codec), count: views.count, label: label, width: classes,
       rawLength: views.count * classes * 4)
-    append(header, LogitRecord.encode(views, codec: codec, planes: planes), to: 0)
+    append(header, LogitRecord.encode(views, codec: codec), to: 0)
   }
 
   private func append(

@@ -20,14 +20,14 @@ import Testing
       key: key, encoding: RecordEncoding(codec), count: rows.count, label: 1, width: classes,
       rawLength: rows.count * classes * 4)
     var bytes: [UInt8] = []
-    header.seal(LogitRecord.encode(views, codec: codec, planes: PlaneEncoder()), into: &bytes)
+    header.seal(LogitRecord.encode(views, codec: codec), into: &bytes)
     let block = LogitBlock()
     let decoded = try bytes.withUnsafeBytes { bytes in
       try block.open(bytes, key: key, codec: codec, classes: classes)
       return try rows.indices.map { index in
         var row = [Float](repeating: .nan, count: classes)
         try block.logits(index, into: &row)
-        #expect(try block.row(index) == views[index].row)
+        #expect(try block.quantized(index) == views[index].row)
         #expect(block.pixelHash(index) == UInt64(index) + 99)
         return row
       }

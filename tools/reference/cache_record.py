@@ -2,7 +2,7 @@
 """Writes Tests/TeacherCacheTests/Fixtures/records.json: the bytes that the cache format promises.
 
 An independent writer of fingerprints, records and content hashes, after the documentation in
-Sources/TeacherCache. Needs numpy and xxhash; the records are too small for zstd to shrink.
+Sources/TeacherCache. Needs numpy and xxhash; the planes of features are too small for zstd to shrink.
 """
 
 import hashlib
@@ -79,23 +79,25 @@ def logits(rows, hashes, codec):
     views = [quantize(z, codec) for z in rows]
     stored = struct.pack(f"<{len(hashes)}Q", *hashes)
     codes = [v[0] for v in views]
+    high = codes
     if codec == "fp32":
-        bits = np.array(codes, np.int64).ravel().astype(np.uint64) & 0xFFFFFFFF
+        bits = np.array(codes, np.int64).astype(np.uint64) & 0xFFFFFFFF
         turned = (bits << 1 | bits >> 31) & 0xFFFFFFFF
-        stored += b"".join(plane((turned >> s & 255).astype(np.uint8)) for s in (24, 16, 8, 0))
+        stored += b"".join(int(v).to_bytes(4, "little")[:3] for v in turned.ravel())
+        high = (turned >> 24).astype(int).tolist()
     elif codec == "fp16":
         stored += b"".join(struct.pack("<f", v[1]) for v in views)
-        bits = np.array(codes, np.int64).ravel()
-        stored += b"".join(plane((bits >> s & 255).astype(np.uint8)) for s in (8, 0))
+        stored += bytes(c & 255 for r in codes for c in r)
+        high = [[c >> 8 for c in r] for r in codes]
     else:
         stored += b"".join(struct.pack("<H", v[2]) for v in views)
-        zeros = [0] * len(codes[0])
-        alone = [b""] + [row(c, zeros) for c in codes]
-        sums = [sum(c[i] - mean(c) for c in codes) for i in range(len(zeros))]
-        reference = [(2 * s + len(codes)) // (2 * len(codes)) for s in sums]
-        apart = [row(reference, zeros)] + [row(c, reference) for c in codes]
-        best = apart if sum(map(len, apart)) < sum(map(len, alone)) else alone
-        stored += b"".join(varint(len(r)) for r in best) + b"".join(best)
+    zeros = [0] * len(codes[0])
+    alone = [b""] + [row(c, zeros) for c in high]
+    sums = [sum(c[i] - mean(c) for c in high) for i in range(len(zeros))]
+    reference = [(2 * s + len(high)) // (2 * len(high)) for s in sums]
+    apart = [row(reference, zeros)] + [row(c, reference) for c in high]
+    best = apart if sum(map(len, apart)) < sum(map(len, alone)) else alone
+    stored += b"".join(varint(len(r)) for r in best) + b"".join(best)
     return views, stored
 
 
@@ -162,11 +164,8 @@ def main():
     rows = sample(3, 12)
     total = 0
     for codec, encoding in ENCODINGS.items():
-        # One view where planes are compressed: 12 bytes are too few for zstd to shrink.
-        count = 3 if codec in STEPS else 1
-        views, stored = logits(rows[:count], hashes[:count], codec)
-        raw = count * 12 * 4
-        block = record(key(70000, "weak", 5), encoding, count, 42, 12, raw, stored)
+        views, stored = logits(rows, hashes, codec)
+        block = record(key(70000, "weak", 5), encoding, 3, 42, 12, 144, stored)
         fixture["records"][codec] = block.hex()
         if codec in STEPS:
             decoded = np.array([v[0] for v in views], np.float64) * STEPS[codec]
@@ -175,7 +174,7 @@ def main():
             halves = np.array([v[0] for v in views], np.uint16) | 0x8000
             decoded = np.array([[v[1]] for v in views]) + halves.view(np.float16).astype(np.float32)
         else:
-            decoded = rows[:count]
+            decoded = rows
         fixture["decoded"][codec] = [int(b) for b in decoded.ravel().view(np.uint32)]
         if codec == "q8":
             for number, (codes, maximum, doubt) in enumerate(views):
