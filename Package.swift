@@ -15,13 +15,13 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
   .executableTarget(name: name, dependencies: dependencies, swiftSettings: settings)
 }
 
-/// - Parameter hasFixtures: a folder `Fixtures` that the tests read by its path.
+/// - Parameter files: folders in it that the tests read or run by their path.
 func tests(
-  _ name: String, _ dependencies: [Target.Dependency], hasFixtures: Bool = false
+  _ name: String, _ dependencies: [Target.Dependency], files: [String] = []
 ) -> Target {
   .testTarget(
     name: name + "Tests", dependencies: [.byName(name: name)] + dependencies,
-    exclude: hasFixtures ? ["Fixtures"] : [], swiftSettings: settings)
+    exclude: files, swiftSettings: settings)
 }
 
 func library(_ name: String, apt: String) -> Target {
@@ -79,12 +79,12 @@ let package = Package(
     program("student-train", ["CommandSupport", "Experiments", "Reporting", argumentParser]),
 
     tests("Tensors", []),
-    tests("Networks", ["Tensors"], hasFixtures: true),
-    tests("Datasets", ["Tensors", crypto], hasFixtures: true),
+    tests("Networks", ["Tensors", crypto], files: ["Fixtures", "Python"]),
+    tests("Datasets", ["Tensors", crypto], files: ["Fixtures"]),
     tests("LMDB", []),
-    tests("TeacherCache", ["Datasets", "LMDB"], hasFixtures: true),
+    tests("TeacherCache", ["Datasets", "LMDB"], files: ["Fixtures"]),
     tests(
-      "Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"], hasFixtures: true),
+      "Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"], files: ["Fixtures"]),
     tests(
       "Experiments",
       ["Datasets", "Distillation", "Networks", "Reporting", "TeacherCache", "Tensors"]),

@@ -174,7 +174,8 @@ package final class TrainingRun {
     let plan = trainer.task.plan
     var line = "epoch \(epoch)/\(plan.epochs)  "
     if plan.phases.count > 1 { line += "\(trainer.phase.name)  " }
-    line += "lr \(plain(trainer.learningRate))  loss \(String(format: "%.4f", trainer.totals.loss))"
+    line +=
+      "lr \(String(format: "%.4g", trainer.learningRate))  loss \(String(format: "%.4f", trainer.totals.loss))"
     if let top1 = trainer.totals.top1 { line += "  train \(String(format: "%.2f", top1)) %" }
     if let accuracy { line += "  test \(String(format: "%.2f", accuracy.top1)) %" }
     line += "  \(Int(meter.imagesPerSecond)) images/s"

@@ -1,7 +1,6 @@
+import Networks
 import Tensors
 import Testing
-
-import Networks
 
 /// Every layer once or more, named as in tools/reference/layers.py. A new layer is one row here.
 enum LayerCases {

@@ -1,7 +1,6 @@
+import Networks
 import Tensors
 import Testing
-
-import Networks
 
 @Suite struct LayerTestsSGD {
   let execution = Execution(threads: 2)

@@ -1,8 +1,7 @@
 import Foundation
+import Networks
 import Tensors
 import Testing
-
-import Networks
 
 /// What PyTorch computed for one layer (tools/reference/layers.py).
 struct LayerFixture: Decodable {

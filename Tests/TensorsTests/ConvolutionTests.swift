@@ -1,6 +1,5 @@
-import Testing
-
 import Tensors
+import Testing
 
 /// One size of a convolution under test.
 struct ConvolutionCase: CustomTestStringConvertible, Sendable {

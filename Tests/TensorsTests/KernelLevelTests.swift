@@ -1,6 +1,5 @@
-import Testing
-
 import Tensors
+import Testing
 
 @Suite struct KernelLevelTests {
   @Test func namesALevelAndRefusesUnknownOnes() {

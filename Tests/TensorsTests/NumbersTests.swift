@@ -1,6 +1,5 @@
-import Testing
-
 import Tensors
+import Testing
 
 @Suite struct NumbersTests {
   let execution = Execution(threads: 2)

@@ -1,7 +1,6 @@
 import Synchronization
-import Testing
-
 import Tensors
+import Testing
 
 @Suite struct TensorTests {
   @Test func copiesShareStorageThatGoesBackWithTheLastOne() {
