@@ -8,16 +8,17 @@ struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Train a student (the default command).",
     discussion: """
-      With --cache the teacher's outputs are read from the cache; with --teacher the teacher runs
-      live on the same views, which is what cached training is compared with; --method ce needs
-      neither. Settings of a method are --set keys: dkd.beta, bkd.reweight_from_epoch, sskd.freeze,
-      crld.mask, … The same command goes on where an interrupted run stopped.
+      With --cache the teacher's outputs are read from the cache; with --teacher \
+      the teacher runs live on the same views, which is what cached training is \
+      compared with; --method ce needs neither. Settings of a method are --set keys: \
+      dkd.beta, bkd.reweight_from_epoch, sskd.freeze, crld.mask, … The same command \
+      goes on where an interrupted run stopped.
 
       Examples:
-        student-train --cache caches/r56 --data DIR --method dkd --set dkd.beta=2 \\
-                      --student resnet20 --output runs/dkd
-        student-train --teacher r56.safetensors --dataset cifar100 --data DIR --method kd \\
-                      --views weak:4 --student resnet20 --output runs/kd-live
+        student-train --cache caches/r56 --data DIR --method dkd \\
+                      --set dkd.beta=2 --student resnet20 --output runs/dkd
+        student-train --teacher r56.safetensors --dataset cifar100 --data DIR \\
+                      --method kd --views weak:4 --student resnet20 --output runs/live
       """)
 
   @OptionGroup(title: "Teacher and images") var source: SourceOptions
@@ -26,12 +27,15 @@ struct Train: ParsableCommand {
 
   @Option(help: ArgumentHelp("Folder of the run.", valueName: "dir"))
   var output: String
-  @Flag(help: "Go on where the run stopped (also the default where the configuration is the same).")
+  @Flag(help: "Only go on with a run that is there; without it a new one may begin.")
   var resume = false
   @Flag(help: "No progress on standard error.")
   var quiet = false
 
   func run() throws {
+    if resume, !FileManager.default.fileExists(atPath: output + "/config.yaml") {
+      throw Failure(Status.noInput, "\(output) holds no run to go on with; leave out --resume")
+    }
     let signals = StopSignals()
     let progress = ProgressLine(quiet: quiet)
     let execution = try threads.makeExecution()

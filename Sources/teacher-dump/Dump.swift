@@ -8,14 +8,17 @@ struct Dump: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Run the teacher over every image and view that the cache does not hold yet.",
     discussion: """
-      The same command goes on where an interrupted one stopped; asking for more views adds only
-      what is missing. Finished parts of a cache can be used while the rest is being made.
+      The same command goes on where an interrupted one stopped; asking for more \
+      views adds only what is missing. Finished parts of a cache can be used while \
+      the rest is being made.
 
       Examples:
         teacher-dump --dataset cifar100 --data DIR --teacher r56.safetensors \\
-                     --views weak:4,strong:4 --features stage1,stage2,stage3 --cache caches/r56
-        teacher-dump --dataset cifar10 --data DIR --subset exp:100 --teacher t.safetensors \\
-                     --views weak:all --logits fp32 --cache caches/lt
+                     --views weak:4,strong:4 --features stage1,stage2,stage3 \\
+                     --cache caches/r56
+        teacher-dump --dataset cifar10 --data DIR --subset exp:100 \\
+                     --teacher t.safetensors --views weak:all --logits fp32 \\
+                     --cache caches/lt
       """)
 
   @OptionGroup var teacher: TeacherOptions

@@ -9,12 +9,13 @@ struct Verify: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Check a cache: structure and checksums, the replay proof, the teacher itself.",
     discussion: """
-      Without further flags the units' sizes, hashes and every record's checksum are checked. With
-      --data, views are rendered again and their pixel hashes compared; with --teacher, the teacher
-      is run on them and its logits are compared.
+      Without further flags the units' sizes, hashes and every record's checksum are \
+      checked. With --data, views are rendered again and their pixel hashes compared; \
+      with --teacher, the teacher is run on them and its logits are compared.
 
       Example:
-        teacher-dump verify caches/r56 --data DIR --teacher r56.safetensors --sample 2000
+        teacher-dump verify caches/r56 --data DIR --teacher r56.safetensors \\
+                     --sample 2000
       """)
 
   @Argument(help: ArgumentHelp("Folder of the cache.", valueName: "cache"))

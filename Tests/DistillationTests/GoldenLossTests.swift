@@ -61,7 +61,7 @@ struct GoldenLossTests {
   @Test func hintonsDistillationWithTheWeightsOfMdistiller() throws {
     let method = KnowledgeDistillationMethod()
     try check(
-      method.loss(student: [student], teacher: [teacher], labels: labels, epoch: 0),
+      method.loss(student: [student], teacher: [TeacherLogits(teacher)], labels: labels, epoch: 0),
       "kd_total_mdistiller")
   }
 
@@ -86,7 +86,8 @@ struct GoldenLossTests {
   @Test func balancedDistillation() throws {
     let counts = try golden["class_weights_cifar10_exp0.01"]["counts"].integers
     let method = BalancedMethod(classCounts: counts)
-    let loss = method.loss(student: [student], teacher: [teacher], labels: labels, epoch: 0)
+    let loss = method.loss(
+      student: [student], teacher: [TeacherLogits(teacher)], labels: labels, epoch: 0)
     try check(loss, "bkd")
     #expect(agree([loss.terms[0].value], [try golden["bkd"]["ce"].number]))
     #expect(agree([loss.terms[1].value], [try golden["bkd"]["kd"].number]))
@@ -99,16 +100,19 @@ struct GoldenLossTests {
   @Test func balancedDistillationBeforeItsSwitchIsPlainDistillation() throws {
     let counts = try golden["class_weights_cifar10_exp0.01"]["counts"].integers
     let method = BalancedMethod(classCounts: counts, reweightFromEpoch: 160)
-    let before = method.loss(student: [student], teacher: [teacher], labels: labels, epoch: 159)
+    let before = method.loss(
+      student: [student], teacher: [TeacherLogits(teacher)], labels: labels, epoch: 159)
     #expect(agree([before.total], [try golden["bkd_uniform_weights"]["value"].number]))
-    let after = method.loss(student: [student], teacher: [teacher], labels: labels, epoch: 160)
+    let after = method.loss(
+      student: [student], teacher: [TeacherLogits(teacher)], labels: labels, epoch: 160)
     try check(after, "bkd")
   }
 
   @Test func balancedDistillationWithItsWeightLowered() throws {
     let counts = try golden["class_weights_cifar10_exp0.01"]["counts"].integers
     let method = BalancedMethod(classCounts: counts, alpha: 0.3)
-    let loss = method.loss(student: [student], teacher: [teacher], labels: labels, epoch: 0)
+    let loss = method.loss(
+      student: [student], teacher: [TeacherLogits(teacher)], labels: labels, epoch: 0)
     let expected = try golden["bkd_alpha0.3"]
     #expect(agree([loss.total], [try expected["value"].number]))
     #expect(agree(Array(loss.gradients[0].row(0)), try expected["grad_zs_row0"].numbers))
@@ -130,7 +134,7 @@ struct GoldenLossTests {
   @Test(arguments: [1, 10, 20, 240])
   func decoupledDistillationWarmsUp(epoch: Int) throws {
     let loss = DecoupledMethod().loss(
-      student: [student], teacher: [teacher], labels: labels, epoch: epoch - 1)
+      student: [student], teacher: [TeacherLogits(teacher)], labels: labels, epoch: epoch - 1)
     #expect(
       agree([loss.total], [try golden["dkd_total_warmup"][String(epoch)].number]))
   }
@@ -152,7 +156,9 @@ struct GoldenLossTests {
     let method = CrossViewMethod(temperature: try config["T"].number, weights: weights)
     let loss = method.loss(
       student: [try inputs["sw"].matrix, try inputs["ss"].matrix],
-      teacher: [try inputs["tw"].matrix, try inputs["ts"].matrix], labels: labels, epoch: 0)
+      teacher: [
+        TeacherLogits(try inputs["tw"].matrix), TeacherLogits(try inputs["ts"].matrix),
+      ], labels: labels, epoch: 0)
     let terms = ["loss_ce", "loss_kd_wv", "loss_kd_cv"]
     for (term, key) in zip(loss.terms, terms) {
       #expect(agree([term.value], [try expected[key].number]))
@@ -163,7 +169,12 @@ struct GoldenLossTests {
 
   @Test func masksFollowTheTeachersConfidence() throws {
     let (inputs, expected) = (try golden["inputs"], try golden["crld_cifar100"])
-    #expect(mask(try inputs["tw"].matrix, threshold: 0.9) == (try expected["mask_w"].numbers))
-    #expect(mask(try inputs["ts"].matrix, threshold: 0.2) == (try expected["mask_s"].numbers))
+    let weak = TeacherLogits(try inputs["tw"].matrix)
+    let strong = TeacherLogits(try inputs["ts"].matrix)
+    #expect(mask(weak, threshold: 0.9) == (try expected["mask_w"].numbers))
+    #expect(mask(strong, threshold: 0.2) == (try expected["mask_s"].numbers))
+    // A stored confidence wins over that of rounded logits.
+    let stored = TeacherLogits(weak.logits, confidence: Array(repeating: 0.9, count: 6))
+    #expect(mask(stored, threshold: 0.9) == Array(repeating: 1, count: 6))
   }
 }

@@ -39,7 +39,7 @@ import Testing
     [0, -0.0, .leastNonzeroMagnitude, -.leastNonzeroMagnitude, .leastNormalMagnitude],
     [1, -1, 3.4e6, -3.4e6, 0.06],
     [-0.0, -0.0, -0.0, -0.0, -0.0],
-    [5e-6, -5e-6, 1e-39, 12345.678, -60000],
+    [5e-6, -5e-6, Float(bitPattern: 0x000a_e398), 12345.678, -60000],
   ]
 
   @Test(arguments: [1, 2, 16, 32])

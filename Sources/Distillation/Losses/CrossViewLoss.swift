@@ -36,7 +36,8 @@ package struct CrossViewLoss: Sendable {
 /// teacher's confidence: CE on both views, within-view k(s_w,t_w) + k(s_s,t_s), cross-view
 /// k(s_s,t_w) + k(s_w,t_s). Means are over the whole batch, masked images included.
 package func crossViewConsistency(
-  weak: Matrix, strong: Matrix, teacherWeak: Matrix, teacherStrong: Matrix, labels: [Int],
+  weak: Matrix, strong: Matrix, teacherWeak: TeacherLogits, teacherStrong: TeacherLogits,
+  labels: [Int],
   temperature t: Double, weights: CrossViewWeights
 ) -> CrossViewLoss {
   let b = Double(weak.rows)
@@ -55,7 +56,8 @@ package func crossViewConsistency(
   var weakGradient = ceWeak.gradient.scaled(by: weights.crossEntropy)
   var strongGradient = ceStrong.gradient.scaled(by: weights.crossEntropy)
   let (qWeak, qStrong) = (
-    softmax(teacherWeak, temperature: t), softmax(teacherStrong, temperature: t)
+    softmax(teacherWeak.logits, temperature: t),
+    softmax(teacherStrong.logits, temperature: t)
   )
 
   func term(
@@ -84,8 +86,7 @@ package func crossViewConsistency(
     weakGradient: weakGradient, strongGradient: strongGradient)
 }
 
-/// 1 where the teacher's largest probability at temperature 1 reaches the threshold, else 0.
-package func mask(_ teacher: Matrix, threshold: Double) -> [Double] {
-  let p = softmax(teacher)
-  return (0..<p.rows).map { (p.row($0).max() ?? 0) >= threshold ? 1 : 0 }
+/// 1 where the teacher's confidence reaches the threshold, else 0.
+package func mask(_ teacher: TeacherLogits, threshold: Double) -> [Double] {
+  teacher.confidence.map { $0 >= threshold ? 1 : 0 }
 }

@@ -25,13 +25,13 @@ package struct BalancedMethod: DistillationMethod {
   }
 
   package func loss(
-    student: [Matrix], teacher: [Matrix], labels: [Int], epoch: Int
+    student: [Matrix], teacher: [TeacherLogits], labels: [Int], epoch: Int
   ) -> DistillationLoss {
     let weights =
       epoch >= reweightFromEpoch
       ? classWeights : Array(repeating: 1, count: classWeights.count)
     let target = balancedTarget(
-      teacher: teacher[0], classWeights: weights, temperature: temperature)
+      teacher: teacher[0].logits, classWeights: weights, temperature: temperature)
     let ce = crossEntropy(student[0], labels: labels)
     let divergence = meanDivergence(student[0], target: target, temperature: temperature)
     var gradient = ce.gradient

@@ -7,7 +7,7 @@ package struct CrossEntropyMethod: DistillationMethod {
   package init() {}
 
   package func loss(
-    student: [Matrix], teacher: [Matrix], labels: [Int], epoch: Int
+    student: [Matrix], teacher: [TeacherLogits], labels: [Int], epoch: Int
   ) -> DistillationLoss {
     let ce = crossEntropy(student[0], labels: labels)
     return DistillationLoss(terms: [("ce", ce.value)], gradients: [ce.gradient])

@@ -13,7 +13,7 @@ package struct CrossViewMethod: DistillationMethod {
   }
 
   package func loss(
-    student: [Matrix], teacher: [Matrix], labels: [Int], epoch: Int
+    student: [Matrix], teacher: [TeacherLogits], labels: [Int], epoch: Int
   ) -> DistillationLoss {
     let loss = crossViewConsistency(
       weak: student[0], strong: student[1], teacherWeak: teacher[0], teacherStrong: teacher[1],

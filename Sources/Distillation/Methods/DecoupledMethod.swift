@@ -22,11 +22,11 @@ package struct DecoupledMethod: DistillationMethod {
   }
 
   package func loss(
-    student: [Matrix], teacher: [Matrix], labels: [Int], epoch: Int
+    student: [Matrix], teacher: [TeacherLogits], labels: [Int], epoch: Int
   ) -> DistillationLoss {
     let ce = crossEntropy(student[0], labels: labels)
     let decoupled = decoupledDistillation(
-      student: student[0], teacher: teacher[0], labels: labels, temperature: temperature)
+      student: student[0], teacher: teacher[0].logits, labels: labels, temperature: temperature)
     let ramp = warmupEpochs == 0 ? 1 : min(Double(epoch + 1) / Double(warmupEpochs), 1)
     var gradient = ce.gradient.scaled(by: ceWeight)
     gradient.add(decoupled.target.gradient, scale: ramp * alpha)

@@ -3,6 +3,26 @@ package enum TrainingView: String, Sendable, CaseIterable {
   case weak, strong
 }
 
+/// What a teacher said about a batch of views.
+package struct TeacherLogits: Sendable {
+  /// batch × classes.
+  package let logits: Matrix
+  /// The teacher's largest probability at temperature 1, one an image. Beside quantised logits it
+  /// is stored, because a threshold on a rounded one would flip now and then.
+  package let confidence: [Double]
+
+  /// - Parameter confidence: that of the logits themselves where it is not given.
+  package init(_ logits: Matrix, confidence: [Double]? = nil) {
+    self.logits = logits
+    self.confidence =
+      confidence
+      ?? {
+        let p = softmax(logits)
+        return (0..<p.rows).map { p.row($0).max() ?? 0 }
+      }()
+  }
+}
+
 /// What a step's loss is made of: named terms as trained (they add up to the loss) and the
 /// gradient at the student's logits, one matrix for each of the method's views.
 package struct DistillationLoss: Sendable {
@@ -28,6 +48,6 @@ package protocol DistillationMethod: Sendable {
   ///   - labels: class of each image.
   ///   - epoch: from 0.
   func loss(
-    student: [Matrix], teacher: [Matrix], labels: [Int], epoch: Int
+    student: [Matrix], teacher: [TeacherLogits], labels: [Int], epoch: Int
   ) -> DistillationLoss
 }

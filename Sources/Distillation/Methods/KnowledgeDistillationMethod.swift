@@ -15,11 +15,11 @@ package struct KnowledgeDistillationMethod: DistillationMethod {
   }
 
   package func loss(
-    student: [Matrix], teacher: [Matrix], labels: [Int], epoch: Int
+    student: [Matrix], teacher: [TeacherLogits], labels: [Int], epoch: Int
   ) -> DistillationLoss {
     let ce = crossEntropy(student[0], labels: labels)
     let kd = knowledgeDistillation(
-      student: student[0], teacher: teacher[0], temperature: temperature)
+      student: student[0], teacher: teacher[0].logits, temperature: temperature)
     var gradient = ce.gradient.scaled(by: ceWeight)
     gradient.add(kd.gradient, scale: kdWeight)
     return DistillationLoss(

@@ -53,15 +53,27 @@ package final class CachedTeacher: TeacherSource {
     Double(waited.components.seconds) + Double(waited.components.attoseconds) * 1e-18
   }
 
-  package func logits(_ batch: ViewBatch) throws -> Matrix {
-    var logits = [Float](repeating: 0, count: batch.keys.count * classes)
-    try logits.withUnsafeMutableBufferPointer { rows in
-      try readAll(batch, rows, each: classes) { key, row in
-        guard let start = row.baseAddress else { preconditionFailure("no classes") }
-        return try self.cache.read(key, into: start)
+  package func logits(_ batch: ViewBatch) throws -> TeacherLogits {
+    let count = batch.keys.count
+    var logits = [Float](repeating: 0, count: count * classes)
+    // Exact codecs store no confidence: the logits give it.
+    var stored = [Float?](repeating: nil, count: count)
+    try logits.withUnsafeMutableBufferPointer { logits in
+      try stored.withUnsafeMutableBufferPointer { stored in
+        nonisolated(unsafe) let (logits, stored) = (logits, stored)
+        let (cache, each) = (cache, classes)
+        try readAll(batch) { i, key in
+          guard let row = logits.baseAddress else { preconditionFailure("no classes") }
+          let record = try cache.readDetails(key, into: row + i * each)
+          stored[i] = record.confidence
+          return record.pixelHash
+        }
       }
     }
-    return Matrix(rows: batch.keys.count, columns: classes, floats: logits)
+    let confidence = stored.compactMap { $0.map(Double.init) }
+    return TeacherLogits(
+      Matrix(rows: count, columns: classes, floats: logits),
+      confidence: confidence.count == count ? confidence : nil)
   }
 
   package func features(_ batch: ViewBatch, tap: String) throws -> Tensor {
@@ -71,35 +83,36 @@ package final class CachedTeacher: TeacherSource {
     let tensor = Tensor(
       [batch.keys.count, size.height, size.width, size.channels], in: execution.memory)
     let each = size.height * size.width * size.channels
-    let all = UnsafeMutableBufferPointer(start: tensor.pointer, count: tensor.count)
-    try readAll(batch, all, each: each) { key, part in
-      try self.cache.readFeatures(key, tap: tap, into: part)
+    nonisolated(unsafe) let target = tensor.pointer
+    let cache = cache
+    try readAll(batch) { i, key in
+      let part = UnsafeMutableBufferPointer(start: target + i * each, count: each)
+      return try cache.readFeatures(key, tap: tap, into: part)
     }
     return tensor
   }
 
-  /// Reads what is stored for each view into its part of `target` and compares the pixel hashes.
+  /// Reads what is stored for each view, on all workers, and compares the pixel hashes.
+  ///
+  /// - Parameter read: reads view i of the batch from its stored key and gives the hash of the
+  ///   pixels behind it; called once for each i, from any thread.
   private func readAll(
-    _ batch: ViewBatch, _ target: UnsafeMutableBufferPointer<Float>, each: Int,
-    _ read: (ViewKey, UnsafeMutableBufferPointer<Float>) throws -> UInt64
+    _ batch: ViewBatch, _ read: (_ index: Int, _ stored: ViewKey) throws -> UInt64
   ) throws {
-    let clock = ContinuousClock()
-    let start = clock.now
-    defer { waited += clock.now - start }
+    let start = ContinuousClock.now
+    defer { waited += ContinuousClock.now - start }
     let failure = Mutex<(index: Int, error: any Error)?>(nil)
-    // Each iteration writes its own part; the first failing view is reported, whoever finds it.
-    nonisolated(unsafe) let (read, target) = (read, target)
-    nonisolated(unsafe) let this = self
+    // Sound: `parallel` returns before this function does, and each call touches its own view.
+    nonisolated(unsafe) let (read, this) = (read, self)
     execution.parallel(batch.keys.count) { i in
       let key = batch.keys[i]
       do {
-        let stored = this.storesCrops ? this.storedKey(key) : key
-        let part = UnsafeMutableBufferPointer(rebasing: target[(i * each)..<((i + 1) * each)])
-        let expected = try read(stored, part)
+        let expected = try read(i, this.storesCrops ? this.storedKey(key) : key)
         guard expected == batch.hashes[i] else {
           throw ReplayMismatch(key: key, expected: expected, found: batch.hashes[i])
         }
       } catch {
+        // The first failing view is reported, whoever finds it.
         failure.withLock { if $0 == nil || i < $0?.index ?? 0 { $0 = (i, error) } }
       }
     }

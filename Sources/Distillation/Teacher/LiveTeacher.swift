@@ -22,11 +22,12 @@ package final class LiveTeacher: TeacherSource {
   package var classes: Int { network.classes }
   package var secondsWaited: Double? { nil }
 
-  package func logits(_ batch: ViewBatch) throws -> Matrix {
+  package func logits(_ batch: ViewBatch) throws -> TeacherLogits {
     let output = network.forward(
       batch.images(normalization, on: execution), training: 0..<0, on: execution)
     guard let logits = output.logits else { preconditionFailure("a whole pass gives logits") }
-    return Matrix(rows: batch.keys.count, columns: classes, floats: logits.values)
+    return TeacherLogits(
+      Matrix(rows: batch.keys.count, columns: classes, floats: logits.values))
   }
 
   package func features(_ batch: ViewBatch, tap: String) throws -> Tensor {

@@ -21,8 +21,7 @@ package protocol TeacherSource: AnyObject {
   var classes: Int { get }
   /// The taps whose features this teacher can give, in the network's order.
   var taps: [TapSize] { get }
-  /// Logits of each view: batch × classes.
-  func logits(_ batch: ViewBatch) throws -> Matrix
+  func logits(_ batch: ViewBatch) throws -> TeacherLogits
   /// Feature maps of each view at one tap: N×H×W×C.
   func features(_ batch: ViewBatch, tap: String) throws -> Tensor
   /// Seconds spent waiting for stored outputs so far; nil where nothing is stored.

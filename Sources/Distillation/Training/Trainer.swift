@@ -116,7 +116,7 @@ package final class Trainer {
   private func trainLogits(_ method: any DistillationMethod, _ ids: [Int], epoch: Int) throws {
     let labels = ids.map { task.renderer.images.labels[$0] }
     var said: [Matrix] = []
-    var heard: [Matrix] = []
+    var heard: [TeacherLogits] = []
     for kind in method.views {
       let batch = views(of: ids, task.rounds.view(kind, epoch: epoch))
       if method.needsTeacher { heard.append(try requiredTeacher.logits(batch)) }
