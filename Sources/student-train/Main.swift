@@ -12,10 +12,10 @@ struct StudentTrain: ParsableCommand {
     abstract: "Trains students from a cache of teacher outputs, or with a live teacher.",
     discussion: """
       Examples:
-        student-train --cache caches/r56 --data DIR --method crld --student resnet20 \\
-                      --output runs/crld
-        student-train --method ce --dataset cifar100 --data DIR --student resnet56 \\
-                      --output runs/teacher
+        student-train --cache caches/r56 --data DIR --method crld \\
+                      --student resnet20 --output runs/crld
+        student-train --method ce --dataset cifar100 --data DIR \\
+                      --student resnet56 --output runs/teacher
         student-train eval runs/crld --data DIR
       """,
     subcommands: [Train.self, Eval.self],

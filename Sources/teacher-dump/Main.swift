@@ -12,10 +12,10 @@ struct TeacherDump: ParsableCommand {
     abstract: "Evaluates a teacher once over every image and view and keeps what it said.",
     discussion: """
       Examples:
-        teacher-dump --dataset cifar100 --data DIR --teacher teacher.safetensors \\
+        teacher-dump --dataset cifar100 --data DIR --teacher r56.safetensors \\
                      --views weak:16,strong:16 --cache caches/r56
         teacher-dump info caches/r56
-        teacher-dump eval --dataset cifar100 --data DIR --teacher teacher.safetensors
+        teacher-dump eval --dataset cifar100 --data DIR --teacher r56.safetensors
       """,
     subcommands: [
       Dump.self, Info.self, Verify.self, Read.self, Merge.self, Copy.self, Eval.self,
