@@ -49,17 +49,16 @@ let package = Package(
     library("CZstd", apt: "libzstd-dev"),
     library("COpenBLAS", apt: "libopenblas-dev"),
     library("CZlib", apt: "zlib1g-dev"),
-    library("CSpng", apt: "libspng-dev"),
     library("CXXHash", apt: "libxxhash-dev"),
     .target(name: "CKernels"),
 
     module("LMDB", ["CLMDB"]),
-    module("Tensors", ["CKernels", "COpenBLAS"]),
+    module("Tensors", ["CKernels"]),
     module("Networks", ["Tensors", crypto]),
     module("Datasets", ["CZlib", "CXXHash", "Tensors", crypto]),
     module("TeacherCache", ["LMDB", "CZstd", "CXXHash", "Datasets", crypto]),
     module("Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"]),
-    module("Reporting", ["CSpng"]),
+    module("Reporting", []),
     module(
       "Experiments",
       [
@@ -78,7 +77,7 @@ let package = Package(
       ["CommandSupport", "Experiments", "Datasets", "TeacherCache", "Reporting", argumentParser]),
     program("student-train", ["CommandSupport", "Experiments", "Reporting", argumentParser]),
 
-    tests("Tensors", []),
+    tests("Tensors", ["COpenBLAS"]),
     tests("Networks", ["Tensors", crypto], files: ["Fixtures", "Python"]),
     tests("Datasets", ["Tensors", crypto], files: ["Fixtures"]),
     tests("LMDB", []),
