@@ -56,11 +56,10 @@ package final class DumpSession {
       std: request.std, info: info)
     let sizes = teacher.network.tapSizes(height: info.height, width: info.width)
     taps = try request.taps.map { name in
-      guard let size = sizes.first(where: { $0.tap == name }) else {
+      guard let shape = sizes.first(where: { $0.tap == name }) else {
         throw unknown("tap", name, sizes.map(\.tap))
       }
-      return TapShape(
-        tap: name, height: size.height, width: size.width, channels: size.channels)
+      return shape
     }
     pass = TeacherPass(
       teacher.network, normalization: teacher.normalization,

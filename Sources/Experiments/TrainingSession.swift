@@ -124,9 +124,7 @@ struct TeacherViews {
       views = cache.views(ofAll: images, in: data.info)
       renderer = ViewRenderer(images: data.train, info: data.info, seed: found.viewSeed)
       identity = ("cache_id", found.cacheID)
-      let taps = cache.taps.map {
-        TapSize(tap: $0.tap, height: $0.height, width: $0.width, channels: $0.channels)
-      }
+      let taps = cache.taps
       teacher =
         settings.method.needsTeacher
         ? CachedTeacher(
@@ -187,7 +185,7 @@ struct TeacherViews {
 
   /// The views on which every stored tap has features for all images.
   private static func featureViews(
-    of cache: CacheReader, taps: [TapSize], images: [Int], info: DatasetInfo
+    of cache: CacheReader, taps: [TapShape], images: [Int], info: DatasetInfo
   ) -> ViewSet {
     let sets = taps.map { cache.views(ofAll: images, tap: $0.tap, in: info) }
     guard let first = sets.first else { return ViewSet() }

@@ -3,13 +3,14 @@
 func nearest(to name: String, in names: [String], limit: Int = 3) -> [String] {
   let target = Array(name.utf8)
   let ranked = names.enumerated()
-    .map { (distance: distance(target, Array($1.lowercased().utf8)), index: $0, name: $1) }
+    .map { (distance: editDistance(target, Array($1.lowercased().utf8)), index: $0, name: $1) }
     .sorted { ($0.distance, $0.index) < ($1.distance, $1.index) }
   guard let least = ranked.first?.distance else { return [] }
   return ranked.prefix(limit).filter { $0.distance <= least + 1 }.map(\.name)
 }
 
-private func distance(_ left: [UInt8], _ right: [UInt8]) -> Int {
+/// Levenshtein's distance in bytes: insertions, deletions and substitutions.
+package func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
   var row = Array(0...right.count)
   for (i, a) in left.enumerated() {
     var diagonal = row[0]

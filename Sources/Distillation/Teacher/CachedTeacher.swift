@@ -31,13 +31,13 @@ package final class CachedTeacher: TeacherSource {
   private let execution: Execution
   private let storesCrops: Bool
   private var waited = Duration.zero
-  package let taps: [TapSize]
+  package let taps: [TapShape]
 
   /// - Parameters:
   ///   - taps: those whose features may be asked for.
   ///   - storesCrops: whether a weak round is stored as the crop that it draws.
   package init(
-    _ cache: CacheReader, taps: [TapSize], storesCrops: Bool, renderer: ViewRenderer,
+    _ cache: CacheReader, taps: [TapShape], storesCrops: Bool, renderer: ViewRenderer,
     on execution: Execution
   ) {
     self.cache = cache

@@ -1,5 +1,6 @@
 package import Datasets
 package import Networks
+package import TeacherCache
 package import Tensors
 
 /// A teacher that is evaluated on every batch: the baseline that cached training is compared with.
@@ -7,7 +8,7 @@ package final class LiveTeacher: TeacherSource {
   private let network: Classifier
   private let normalization: Normalization
   private let execution: Execution
-  package let taps: [TapSize]
+  package let taps: [TapShape]
 
   package init(
     _ network: Classifier, normalization: Normalization, height: Int, width: Int,
@@ -46,9 +47,9 @@ package final class LiveTeacher: TeacherSource {
 
 extension Classifier {
   /// The sizes of all taps for images of this size.
-  package func tapSizes(height: Int, width: Int) -> [TapSize] {
+  package func tapSizes(height: Int, width: Int) -> [TapShape] {
     tapShapes(height: height, width: width).map {
-      TapSize(tap: $0.tap, height: $0.height, width: $0.width, channels: $0.channels)
+      TapShape(tap: $0.tap, height: $0.height, width: $0.width, channels: $0.channels)
     }
   }
 }

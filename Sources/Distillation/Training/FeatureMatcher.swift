@@ -1,4 +1,5 @@
 package import Networks
+package import TeacherCache
 package import Tensors
 
 /// Compares one student tap with one teacher tap, through an adapter where their shapes differ.
@@ -16,7 +17,7 @@ package final class FeatureMatcher {
 
   /// - Throws: ``PlanError`` of kind mismatch when no adapter joins the two shapes.
   package init(
-    pair: FeaturePair, student: TapSize, teacher: TapSize, seed: UInt64,
+    pair: FeaturePair, student: TapShape, teacher: TapShape, seed: UInt64,
     inverseDeviations: [Float] = []
   ) throws(PlanError) {
     self.pair = pair

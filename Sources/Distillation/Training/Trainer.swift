@@ -1,5 +1,6 @@
 package import Datasets
 package import Networks
+import TeacherCache
 package import Tensors
 
 /// A loss that is no longer a number.
