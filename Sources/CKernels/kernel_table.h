@@ -12,6 +12,20 @@
   K(void, conv_pack_block,                                                                    \
     (const float *s, intptr_t stride, intptr_t channels, intptr_t pixels, float *t),          \
     (s, stride, channels, pixels, t))                                                         \
+  K(void, winograd_input, (const winograd_tiles *tiles), (tiles))                             \
+  K(void, winograd_output_gradient, (const winograd_tiles *tiles), (tiles))                   \
+  K(void, winograd_output,                                                                    \
+    (const winograd_tiles *tiles, intptr_t first, intptr_t last, const winograd_finish *f),   \
+    (tiles, first, last, f))                                                                  \
+  K(void, winograd_multiply, (const winograd_product *job), (job))                            \
+  K(void, winograd_accumulate, (const winograd_accumulation *job), (job))                     \
+  K(void, winograd_weights,                                                                   \
+    (const float *w, intptr_t inputs, intptr_t first, intptr_t last, int rotated, float *t),  \
+    (w, inputs, first, last, rotated, t))                                                     \
+  K(void, winograd_weight_gradient,                                                           \
+    (const float *t, intptr_t parts, intptr_t part, intptr_t inputs, intptr_t first,          \
+     intptr_t last, float *gradient),                                                         \
+    (t, parts, part, inputs, first, last, gradient))                                          \
   K(void, depthwise_forward, (const depthwise_job *job), (job))                               \
   K(void, depthwise_input_gradient, (const depthwise_job *job), (job))                        \
   K(void, depthwise_weight_gradient, (const depthwise_job *job), (job))                       \

@@ -6,8 +6,10 @@
 #define LEVEL_NAME "baseline"
 #if defined(__aarch64__)
 #define LEVEL_FUSED 1
+#define LEVEL_REGISTERS 32
 #else
 #define LEVEL_FUSED 0
+#define LEVEL_REGISTERS 16
 #endif
 
 #include "level_body.h"

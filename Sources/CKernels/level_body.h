@@ -1,4 +1,5 @@
-// All kernels of one level. The including file defines LEVEL, LEVEL_NAME and LEVEL_FUSED, and has
+// All kernels of one level. The including file defines LEVEL, LEVEL_NAME, LEVEL_FUSED and
+// LEVEL_REGISTERS (how many vector registers there are), and has
 // pushed the level's target attribute.
 
 // Fused only where the source says FMA, so that AVX2, AVX-512 and NEON give the same bits.
@@ -16,6 +17,8 @@
 #include "convolution_body.h"
 #include "gradient_body.h"
 #include "normalization_body.h"
+
+#include "winograd_body.h"
 
 #include "elementwise_body.h"
 

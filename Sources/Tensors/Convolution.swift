@@ -21,7 +21,8 @@ package struct ConvolutionFinish {
 extension ConvolutionShape {
   /// Images N×H×W×inputs to N×H'×W'×outputs under `weights` in kernel layout.
   ///
-  /// An output pixel's bits depend on nothing but its window and the weights.
+  /// An output pixel's bits depend on nothing but its window (by Winograd's method: its tile's) and
+  /// the weights.
   package func forward(
     _ x: Tensor, weights: Tensor, finish: ConvolutionFinish = .init(), on execution: Execution
   ) -> Tensor {
@@ -88,7 +89,7 @@ extension ConvolutionShape {
   }
 }
 
-/// One pass of the direct kernel over a batch, in the direction of the sum.
+/// One pass over a batch, in the direction of the sum.
 struct ConvolutionSweep {
   let direction: ConvolutionPlan.Direction
   let source: Tensor
@@ -104,12 +105,19 @@ struct ConvolutionSweep {
 }
 
 extension ConvolutionShape {
+  private func run(_ sweep: ConvolutionSweep, on execution: Execution) {
+    guard sweep.target.count > 0 else { return }
+    switch method(height: sweep.height, width: sweep.width, on: execution) {
+    case .direct: runDirect(sweep, on: execution)
+    case .winograd: runWinograd(sweep, on: execution)
+    }
+  }
+
   /// Cuts the batch into groups of images, and these into blocks of output channels where there are
   /// few images; the cut cannot change a result.
-  func run(_ sweep: ConvolutionSweep, on execution: Execution) {
+  private func runDirect(_ sweep: ConvolutionSweep, on execution: Execution) {
     let sourcePixels = sweep.source.count / (sweep.sourceChannels * groups)
     let targetPixels = sweep.target.count / (sweep.targetChannels * groups)
-    guard targetPixels > 0 else { return }
     let targetBlocks = blocks(sweep.targetChannels)
     // Weights beyond the second cache are fetched once per group of images: then larger groups.
     let heavy = targetBlocks * taps * sweep.sourceChannels * ConvolutionShape.lanes > 1 << 17

@@ -8,12 +8,21 @@ extension ConvolutionShape {
   package func addWeightGradient(
     _ x: Tensor, _ gradient: Tensor, to target: Tensor, on execution: Execution
   ) {
+    guard x.shape[0] > 0 else { return }
     if isDepthwise {
       addDepthwiseWeightGradient(x, gradient, to: target, on: execution)
       return
     }
+    switch method(height: x.shape[1], width: x.shape[2], on: execution) {
+    case .direct: addDirectWeightGradient(x, gradient, to: target, on: execution)
+    case .winograd: addWinogradWeightGradient(x, gradient, to: target, on: execution)
+    }
+  }
+
+  private func addDirectWeightGradient(
+    _ x: Tensor, _ gradient: Tensor, to target: Tensor, on execution: Execution
+  ) {
     let images = x.shape[0]
-    guard images > 0 else { return }
     let (inputBlocks, outputBlocks) = (blocks(groupInputs), groupBlocks)
     let pairs = groups * inputBlocks * outputBlocks
     // Sixteen pieces of work keep all cores busy; many blocks need no parts of the batch.

@@ -8,15 +8,19 @@ import Synchronization
 package final class Execution: @unchecked Sendable {
   package let threads: Int
   package let memory: TensorMemory
+  /// The method of every convolution that it fits; nil: each takes its fastest.
+  let convolutionMethod: ConvolutionMethod?
   private let workers: OpaquePointer
   private let plans = Mutex<[ConvolutionPlan.Key: ConvolutionPlan]>([:])
 
-  package init(threads: Int) {
+  /// `convolutions`: for tests and benchmarks, which compare the methods.
+  package init(threads: Int, convolutions: ConvolutionMethod? = nil) {
     precondition(threads >= 1, "Execution needs at least one thread, got \(threads)")
     guard let workers = workers_create(Int32(clamping: threads)) else {
       preconditionFailure("no memory for \(threads) worker threads")
     }
     self.threads = threads
+    convolutionMethod = convolutions
     self.workers = workers
     memory = TensorMemory()
   }

@@ -6,6 +6,7 @@
 #include "elementwise.h"
 #include "kernel_level.h"
 #include "normalization.h"
+#include "winograd.h"
 #include "workers.h"
 
 #endif

@@ -1,0 +1,153 @@
+import CKernels
+
+/// How a convolution is computed: the same sums up to rounding, at different speeds.
+package enum ConvolutionMethod: Sendable {
+  /// Tap by tap, for every shape.
+  case direct
+  /// Winograd's F(4×4, 3×3): a quarter of the multiplications, 3×3 kernels only.
+  case winograd
+}
+
+extension ConvolutionShape {
+  /// The one place where a kernel is chosen, for images of this size.
+  ///
+  /// Winograd pays from 16 channels on (`tools/bench kernels`); on images of less than 3×3 most of a
+  /// tile would lie outside.
+  func method(height: Int, width: Int, on execution: Execution) -> ConvolutionMethod {
+    guard kernel == 3 && strides == 1 && padding == 1 && groups == 1 else { return .direct }
+    if let method = execution.convolutionMethod { return method }
+    return min(inputs, outputs) >= 16 && min(height, width) >= 3 ? .winograd : .direct
+  }
+
+  /// Weights of one direction, transformed: [out/16][plane][in][16].
+  private func transformed(_ sweep: ConvolutionSweep, on execution: Execution) -> Tensor {
+    let rows = blocks(sweep.targetChannels) * sweep.sourceChannels
+    let target = Tensor(
+      [rows * Int(winograd_planes) * ConvolutionShape.lanes], in: execution.memory)
+    execution.parallelRanges(rows, atLeast: 16) { range in
+      winograd_weights(
+        sweep.weights.pointer, sweep.sourceChannels, range.lowerBound, range.upperBound,
+        sweep.direction == .inputGradient ? 1 : 0, target.pointer)
+    }
+    return target
+  }
+
+  /// The pass by Winograd's method: chunks of tiles, each transformed, multiplied plane by plane and
+  /// transformed back. How the batch is cut cannot change a result.
+  func runWinograd(_ sweep: ConvolutionSweep, on execution: Execution) {
+    let tiling = WinogradTiling(
+      images: sweep.source.shape[0], height: sweep.height, width: sweep.width)
+    let weights = transformed(sweep, on: execution)
+    let size = tiling.chunkSize(channels: sweep.sourceChannels + sweep.targetChannels)
+    let chunks = (tiling.count + size - 1) / size
+    let targetBlocks = blocks(sweep.targetChannels)
+    let splits = max(1, min(targetBlocks, (2 * execution.threads + chunks - 1) / chunks))
+    execution.parallel(chunks * splits) { index in
+      let (chunk, split) = index.quotientAndRemainder(dividingBy: splits)
+      let blockRange = (targetBlocks * split / splits)..<(targetBlocks * (split + 1) / splits)
+      let tiles = (chunk * size)..<min(tiling.count, (chunk + 1) * size)
+      let source = WinogradPlanes(
+        tiling, tiles, channels: sweep.sourceChannels, capacity: size, in: execution.memory)
+      let product = WinogradPlanes(
+        tiling, tiles, channels: sweep.targetChannels, capacity: size, in: execution.memory)
+      source.withTiles(image: sweep.source) { input in
+        winograd_input(input)
+        product.withTiles(target: sweep.target) { output in
+          var job = winograd_product()
+          job.input = input
+          job.product = output
+          job.weights = UnsafePointer(weights.pointer)
+          job.weight_block = Int(winograd_planes) * sweep.sourceChannels * ConvolutionShape.lanes
+          job.first = blockRange.lowerBound
+          job.last = blockRange.upperBound
+          winograd_multiply(&job)
+          var finish = winograd_finish()
+          finish.scale = sweep.finish.scale.map { UnsafePointer($0.pointer) }
+          finish.shift = sweep.finish.shift.map { UnsafePointer($0.pointer) }
+          finish.addend = sweep.finish.addend.map { UnsafePointer($0.pointer) }
+          finish.rectify = sweep.finish.rectify ? 1 : 0
+          winograd_output(
+            output, blockRange.lowerBound * ConvolutionShape.lanes,
+            min(blockRange.upperBound * ConvolutionShape.lanes, sweep.targetChannels), &finish)
+        }
+      }
+    }
+  }
+}
+
+/// The tiles of 4×4 output pixels that cover a batch: through images, rows and columns.
+struct WinogradTiling {
+  let images: Int
+  let height: Int
+  let width: Int
+
+  private static func tiles(_ size: Int) -> Int {
+    (size + Int(winograd_tile) - 1) / Int(winograd_tile)
+  }
+
+  var down: Int { WinogradTiling.tiles(height) }
+  var across: Int { WinogradTiling.tiles(width) }
+  var perImage: Int { down * across }
+  var count: Int { images * perImage }
+
+  /// How many tiles to transform at a time: the planes of both sides stay in the second cache where
+  /// there are few channels; where there are many, the weights are what is fetched again and again.
+  /// A multiple of the six rows of the matrix kernel, and chunks of equal size.
+  func chunkSize(channels: Int) -> Int {
+    let wanted = min(192, max(96, 6144 / channels))
+    let chunks = (count + wanted - 1) / wanted
+    let even = chunks > 1 ? (chunks + 3) / 4 * 4 : 1
+    return max(6, ((count + even - 1) / even + 5) / 6 * 6)
+  }
+}
+
+/// Memory for the transform of some tiles, 36 planes of tile × channel.
+struct WinogradPlanes {
+  private let tiling: WinogradTiling
+  private let tiles: Range<Int>
+  private let channels: Int
+  private let capacity: Int
+  private let tensor: Tensor
+
+  /// For up to `capacity` tiles.
+  init(
+    _ tiling: WinogradTiling, _ tiles: Range<Int>, channels: Int, capacity: Int,
+    in memory: TensorMemory
+  ) {
+    self.tiling = tiling
+    self.tiles = tiles
+    self.channels = channels
+    self.capacity = capacity
+    tensor = Tensor(
+      [Int(winograd_planes), WinogradPlanes.plane(capacity, channels)], in: memory)
+  }
+
+  /// Floats from plane to plane. A power of two would send all planes of a tile to the same few
+  /// sets of the first cache.
+  private static func plane(_ capacity: Int, _ channels: Int) -> Int {
+    capacity * blocks(channels) * ConvolutionShape.lanes + ConvolutionShape.lanes
+  }
+
+  /// The kernels' description of the tiles `part` of all (counted from the first of the batch).
+  func withTiles(
+    image: Tensor? = nil, target: Tensor? = nil, part: Range<Int>? = nil,
+    _ body: (UnsafePointer<winograd_tiles>) -> Void
+  ) {
+    let part = part ?? tiles
+    let row = blocks(channels) * ConvolutionShape.lanes
+    var description = winograd_tiles()
+    description.image = image.map { UnsafePointer($0.pointer) }
+    description.target = target?.pointer
+    description.channels = channels
+    description.height = Int32(tiling.height)
+    description.width = Int32(tiling.width)
+    description.tiles_down = Int32(tiling.down)
+    description.tiles_across = Int32(tiling.across)
+    description.first = part.lowerBound
+    description.count = part.count
+    description.planes = tensor.pointer + (part.lowerBound - tiles.lowerBound) * row
+    description.plane = WinogradPlanes.plane(capacity, channels)
+    description.row = row
+    withUnsafePointer(to: description, body)
+  }
+}
