@@ -56,7 +56,7 @@ let package = Package(
     module("Tensors", ["CKernels"]),
     module("Networks", ["Tensors", crypto]),
     module("Datasets", ["CZlib", "CXXHash", "Tensors", crypto]),
-    module("TeacherCache", ["LMDB", "CZstd", "CXXHash", "Datasets", crypto]),
+    module("TeacherCache", ["LMDB", "CZstd", "CXXHash", "Datasets", "Tensors", crypto]),
     module("Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"]),
     module("Reporting", []),
     module(

@@ -5,6 +5,7 @@ import Experiments
 import Foundation
 import Networks
 import TeacherCache
+import Tensors
 
 /// What a command prints and returns when it cannot go on.
 package struct Failure: Error, Sendable {
@@ -34,6 +35,7 @@ package enum Status {
 /// Parses the command line, runs the command, and leaves with the status of what went wrong.
 package func runProgram<Command: ParsableCommand>(_ type: Command.Type) -> Never {
   do {
+    try capKernelLevel()
     var command = try Command.parseAsRoot()
     try command.run()
     exit(0)
@@ -43,6 +45,19 @@ package func runProgram<Command: ParsableCommand>(_ type: Command.Type) -> Never
     if let failure = failure(for: error) { leave(failure) }
     // Help, usage and validation errors are the argument parser's.
     Command.exit(withError: error)
+  }
+}
+
+/// `KERNEL_LEVEL=avx2` keeps a newer processor to the kernels of an older one, to compare them.
+private func capKernelLevel() throws {
+  guard let name = ProcessInfo.processInfo.environment["KERNEL_LEVEL"], !name.isEmpty else {
+    return
+  }
+  guard KernelLevel.cap(name) else {
+    throw Failure(
+      Status.usage,
+      "the environment variable KERNEL_LEVEL is \"\(name)\"; expected one of "
+        + KernelLevel.names.joined(separator: ", "))
   }
 }
 

@@ -1,4 +1,4 @@
-internal import Glibc
+import Tensors
 
 /// One row of logits as it is stored: a code per class and what else it takes to undo them.
 struct QuantizedRow: Equatable {
@@ -64,11 +64,11 @@ enum LogitQuantizer {
   /// Max softmax at temperature 1 of the logits themselves, in double precision, rounded.
   static func confidence(of logits: UnsafeBufferPointer<Float>) -> Float {
     guard let maximum = logits.max() else { return 0 }
-    return Float(1 / logits.reduce(0.0) { $0 + exp(Double($1) - Double(maximum)) })
+    return Float(1 / logits.reduce(0.0) { $0 + exponential(Double($1) - Double(maximum)) })
   }
 
   private static func doubt(_ logits: [Float], _ maximum: Float) -> UInt16 {
-    let sum = logits.reduce(0.0) { $0 + exp(Double($1) - Double(maximum)) }
+    let sum = logits.reduce(0.0) { $0 + exponential(Double($1) - Double(maximum)) }
     return HalfPrecision.bits(Float(1 - 1 / sum))
   }
 }

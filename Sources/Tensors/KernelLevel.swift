@@ -5,6 +5,9 @@ package enum KernelLevel {
   /// "avx512", "avx2" or "baseline" (SSE2, or NEON on arm64).
   package static var name: String { String(cString: kernel_level_name()) }
 
+  /// All names, best first.
+  package static let names = ["avx512", "avx2", "baseline"]
+
   /// Uses at most the named level; false for an unknown name, which changes nothing.
   ///
   /// For the start of a program, before any kernel runs.

@@ -1,5 +1,3 @@
-import Foundation
-
 /// A stream of draws from one Philox counter prefix.
 ///
 /// Block b (from 0) of the stream is Philox at counter (b, stream.0, stream.1, stream.2); its four
@@ -58,8 +56,8 @@ package struct RandomStream: Sendable {
   /// A standard normal number: √(−2 ln(1 − u))·cos(2π v) for the next two uniforms u, v
   /// (Box and Muller 1958; the sine half is not used, so every call takes four words).
   package mutating func normal() -> Double {
-    let radius = (-2 * log(1 - uniform())).squareRoot()
-    return radius * cos(2 * Double.pi * uniform())
+    let radius = (-2 * logarithm(1 - uniform())).squareRoot()
+    return radius * cosine(turns: uniform())
   }
 
   /// Brings the values into a uniformly random order: for i = n−1…1, swap i with `below(i + 1)`

@@ -90,11 +90,11 @@ struct WinogradTiling {
   var perImage: Int { down * across }
   var count: Int { images * perImage }
 
-  /// How many tiles to transform at a time: the planes of both sides stay in the second cache where
-  /// there are few channels; where there are many, the weights are what is fetched again and again.
-  /// A multiple of the six rows of the matrix kernel, and chunks of equal size.
+  /// How many tiles to transform at a time: few, so that the planes of both sides stay in the second
+  /// cache, but more where the weights do not and have to be fetched for every chunk. A multiple of
+  /// the six rows of the matrix kernel, and chunks of equal size.
   func chunkSize(channels: Int) -> Int {
-    let wanted = min(192, max(96, 6144 / channels))
+    let wanted = channels > 256 ? 96 : 48
     let chunks = (count + wanted - 1) / wanted
     let even = chunks > 1 ? (chunks + 3) / 4 * 4 : 1
     return max(6, ((count + even - 1) / even + 5) / 6 * 6)

@@ -134,4 +134,16 @@ struct ExitCodeTests {
     #expect(help.output.contains("SUBCOMMANDS"))
     #expect(help.output.contains("eval"))
   }
+
+  @Test func refusesAnUnknownKernelLevel() throws {
+    let process = Program.process(Self.train, ["--help"])
+    process.environment = ["KERNEL_LEVEL": "mmx"]
+    let errors = Pipe()
+    (process.standardOutput, process.standardError) = (FileHandle.nullDevice, errors)
+    try process.run()
+    let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 64)
+    #expect(text.contains("\"mmx\"; expected one of avx512, avx2, baseline"))
+  }
 }

@@ -11,23 +11,25 @@ import Testing
   @Test("The fused levels give the same bits, the baseline the same numbers")
   func levelsAgree() async {
     await #expect(processExitsWith: .success) {
-      let best = LevelProbe.run()
+      let methods = [(ConvolutionMethod.direct, 2e-6), (.winograd, 1e-5)]
+      let best = methods.map { LevelProbe.run($0.0) }
       precondition(KernelLevel.cap("avx2"))
-      precondition(
-        KernelLevel.name != "avx2" || LevelProbe.run().map(\.bitPattern) == best.map(\.bitPattern),
-        "AVX2 and \(KernelLevel.name) differ")
+      for ((method, _), best) in zip(methods, best) where KernelLevel.name == "avx2" {
+        precondition(sameBits(LevelProbe.run(method), best), "AVX2 and the best level differ")
+      }
       precondition(KernelLevel.cap("baseline") && KernelLevel.name == "baseline")
-      let baseline = LevelProbe.run()
-      let error = relativeError(baseline, best.map(Double.init))
-      precondition(error < 2e-6, "the baseline differs by \(error)")
+      for ((method, tolerance), best) in zip(methods, best) {
+        let error = relativeError(LevelProbe.run(method), best.map(Double.init))
+        precondition(error < tolerance, "the baseline differs by \(error)")
+      }
     }
   }
 }
 
 /// Numbers from every kind of kernel.
 enum LevelProbe {
-  static func run() -> [Float] {
-    let execution = Execution(threads: 2)
+  static func run(_ method: ConvolutionMethod) -> [Float] {
+    let execution = Execution(threads: 2, convolutions: method)
     var random = SplitMix(state: 11)
     var numbers: [Float] = []
     for groups in [1, 40] {

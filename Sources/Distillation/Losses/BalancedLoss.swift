@@ -1,11 +1,11 @@
-import Foundation
+import Tensors
 
 /// Class weights by the effective number of samples, w_c ∝ (1−β)/(1−β^{n_c}), rescaled to Σ w = C
 /// (arXiv 1901.05555; BKD's `train_student.py` uses β = 0.9999). β = 0 gives ones.
 ///
 /// - Parameter counts: training images of each class; a class without images counts as one.
 package func effectiveNumberWeights(counts: [Int], beta: Double) -> [Double] {
-  let raw = counts.map { (1 - beta) / (1 - pow(beta, Double(max($0, 1)))) }
+  let raw = counts.map { (1 - beta) / (1 - power(beta, max($0, 1))) }
   let sum = raw.reduce(0, +)
   return raw.map { $0 / sum * Double(counts.count) }
 }

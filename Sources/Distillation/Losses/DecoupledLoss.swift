@@ -1,4 +1,4 @@
-import Foundation
+import Tensors
 
 /// The two halves of DKD, each with T² and the mean over the batch, before α and β.
 package struct DecoupledLoss: Sendable {
@@ -27,18 +27,18 @@ package func decoupledDistillation(
   var restGradient = Matrix(rows: student.rows, columns: c)
   for (i, label) in labels.enumerated() {
     let logPTarget = logP.values[i * c + label]
-    let (pTarget, qTarget) = (exp(logPTarget), q.values[i * c + label])
+    let (pTarget, qTarget) = (exponential(logPTarget), q.values[i * c + label])
     // 1 − p_y as a sum: the difference cancels when the network is nearly certain.
-    let pRest = sumWithoutTarget(logP.row(i), label, exp)
+    let pRest = sumWithoutTarget(logP.row(i), label, exponential)
     let qRest = sumWithoutTarget(q.row(i), label) { $0 }
-    if qTarget > 0 { targetValue += qTarget * (log(qTarget) - logPTarget) }
-    if qRest > 0 { targetValue += qRest * (log(qRest) - log(pRest)) }
+    if qTarget > 0 { targetValue += qTarget * (logarithm(qTarget) - logPTarget) }
+    if qRest > 0 { targetValue += qRest * (logarithm(qRest) - logarithm(pRest)) }
     // p_y − q_y, from whichever side of the split loses less.
     let difference = pTarget < 0.5 ? pTarget - qTarget : qRest - pRest
     targetGradient.values[i * c + label] = t * difference / b
     for j in 0..<c where j != label {
       let (lp, lq) = (logPRest.values[i * c + j], logQRest.values[i * c + j])
-      let (p, q) = (exp(lp), exp(lq))
+      let (p, q) = (exponential(lp), exponential(lq))
       if q > 0 { restValue += q * (lq - lp) }
       targetGradient.values[i * c + j] = -t * difference * p / b
       restGradient.values[i * c + j] = t * (p - q) / b
@@ -67,8 +67,8 @@ private func logSoftmaxWithoutTarget(
     var peak = -Double.infinity
     for j in 0..<c where j != label { peak = max(peak, logits.values[i * c + j]) }
     var sum = 0.0
-    for j in 0..<c where j != label { sum += exp((logits.values[i * c + j] - peak) / t) }
-    let logSum = log(sum)
+    for j in 0..<c where j != label { sum += exponential((logits.values[i * c + j] - peak) / t) }
+    let logSum = logarithm(sum)
     for j in 0..<c where j != label {
       result.values[i * c + j] = (logits.values[i * c + j] - peak) / t - logSum
     }

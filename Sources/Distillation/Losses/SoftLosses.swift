@@ -1,4 +1,4 @@
-import Foundation
+import Tensors
 
 /// A loss value and its gradient at the student's logits (rows × classes).
 package struct LossValue: Sendable {
@@ -14,8 +14,8 @@ package func logSoftmax(_ logits: Matrix, temperature: Double = 1) -> Matrix {
     let row = logits.row(i)
     let peak = row.max() ?? 0
     var sum = 0.0
-    for z in row { sum += exp((z - peak) / temperature) }
-    let logSum = log(sum)
+    for z in row { sum += exponential((z - peak) / temperature) }
+    let logSum = logarithm(sum)
     for j in 0..<c {
       result.values[i * c + j] = (logits.values[i * c + j] - peak) / temperature - logSum
     }
@@ -26,7 +26,7 @@ package func logSoftmax(_ logits: Matrix, temperature: Double = 1) -> Matrix {
 /// softmax(z / T) of each row.
 package func softmax(_ logits: Matrix, temperature: Double = 1) -> Matrix {
   var result = logSoftmax(logits, temperature: temperature)
-  for i in result.values.indices { result.values[i] = exp(result.values[i]) }
+  for i in result.values.indices { result.values[i] = exponential(result.values[i]) }
   return result
 }
 
@@ -51,7 +51,7 @@ package func crossEntropy(
     let a = (classWeights?[label] ?? 1) / total
     value -= a * logP.values[i * c + label]
     for j in 0..<c {
-      let p = exp(logP.values[i * c + j])
+      let p = exponential(logP.values[i * c + j])
       gradient.values[i * c + j] = a * (j == label ? p - 1 : p)
     }
   }
@@ -74,8 +74,8 @@ package func softenedDivergence(
     for j in 0..<c {
       let q = target.values[i * c + j]
       let lp = logP.values[i * c + j]
-      if q > 0 { divergence += q * (log(q) - lp) }
-      gradient.values[i * c + j] = t * (exp(lp) - q)
+      if q > 0 { divergence += q * (logarithm(q) - lp) }
+      gradient.values[i * c + j] = t * (exponential(lp) - q)
     }
     rows[i] = t * t * divergence
   }

@@ -1,4 +1,4 @@
-import Foundation
+import Tensors
 
 /// The learning rate of each optimiser step.
 package enum LearningRateSchedule: Equatable, Sendable {
@@ -16,9 +16,9 @@ package enum LearningRateSchedule: Equatable, Sendable {
     switch self {
     case .multistep(let base, let decay, let milestones, let warmupEpochs):
       if epoch < warmupEpochs { return base * Double(epoch + 1) / Double(warmupEpochs) }
-      return base * pow(decay, Double(milestones.count { epoch + 1 > $0 }))
+      return base * power(decay, milestones.count { epoch + 1 > $0 })
     case .drops(let base, let decay, let atSteps):
-      return base * pow(decay, Double(atSteps.count { step >= $0 }))
+      return base * power(decay, atSteps.count { step >= $0 })
     }
   }
 }

@@ -1,0 +1,48 @@
+import Foundation
+import Tensors
+import Testing
+
+/// Against the C library's functions, whose error is below one unit in the last place.
+@Suite struct ElementaryFunctionTests {
+  private func distance(_ a: Double, _ b: Double) -> Double { abs(a - b) / b.ulp }
+
+  @Test func exponentialIsRightToTheLastPlaces() {
+    var random = SplitMix(state: 1)
+    for _ in 0..<200_000 {
+      let x = Double.random(in: -708...709, using: &random)
+      #expect(distance(exponential(x), exp(x)) <= 2, "e^\(x)")
+      let small = Double.random(in: -1e-3...1e-3, using: &random)
+      #expect(distance(exponential(small), exp(small)) <= 1, "e^\(small)")
+    }
+    #expect(exponential(0) == 1)
+    #expect(exponential(1) == M_E)
+    #expect(exponential(-745) == exp(-745) && exponential(-745) > 0)
+    #expect(exponential(709.7) == exp(709.7) || distance(exponential(709.7), exp(709.7)) <= 2)
+    #expect(exponential(-746) == 0 && exponential(-.infinity) == 0)
+    #expect(exponential(710) == .infinity && exponential(.infinity) == .infinity)
+    #expect(exponential(.nan).isNaN)
+  }
+
+  @Test func logarithmIsRightToTheLastPlaces() {
+    var random = SplitMix(state: 2)
+    for _ in 0..<200_000 {
+      let x = exp(Double.random(in: -740...709, using: &random))
+      #expect(distance(logarithm(x), log(x)) <= 2, "ln \(x)")
+      let near = Double.random(in: 0.5...2, using: &random)
+      #expect(distance(logarithm(near), log(near)) <= 2, "ln \(near)")
+    }
+    #expect(logarithm(1) == 0)
+    #expect(logarithm(0) == -.infinity && logarithm(.infinity) == .infinity)
+    #expect(logarithm(-1).isNaN && logarithm(.nan).isNaN)
+    #expect(distance(logarithm(.leastNonzeroMagnitude), log(.leastNonzeroMagnitude)) <= 1)
+  }
+
+  @Test func cosineIsRightAllAroundTheCircle() {
+    for k in 0...100_000 {
+      let turns = Double(k) / 100_000
+      #expect(abs(cosine(turns: turns) - cos(2 * .pi * turns)) < 4e-16, "\(turns) turns")
+    }
+    #expect(cosine(turns: 0) == 1 && cosine(turns: 0.25) == 0)
+    #expect(cosine(turns: 0.5) == -1 && cosine(turns: 0.75) == 0)
+  }
+}
