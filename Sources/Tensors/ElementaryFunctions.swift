@@ -1,7 +1,7 @@
 // Functions whose bits are the same on every machine: only +, −, ×, ÷ of IEEE doubles in a written
 // order, never fused. The C library's own differ with its version and with the processor.
 
-/// eˣ, within 1 unit in the last place; 0 below −745.2, ∞ above 709.8, NaN for NaN.
+/// eˣ, within 2 units in the last place; 0 below −745.2, ∞ above 709.8, NaN for NaN.
 ///
 /// eˣ = 2ⁿ·eʳ with r = x − n·ln 2 (Cody and Waite's two-part ln 2), eʳ by its Taylor polynomial.
 package func exponential(_ x: Double) -> Double {
