@@ -49,6 +49,13 @@
     (const float *s, const float *t, float *gradient, float scale, intptr_t count),           \
     (s, t, gradient, scale, count))                                                           \
   K(void, sgd_update, (const sgd_job *job), (job))                                            \
+  K(void, interleave, (const interleave_job *job), (job))                                     \
+  K(void, deinterleave, (const interleave_job *job), (job))                                   \
+  K(void, shuffle_channels,                                                                   \
+    (const float *x, intptr_t pixels, intptr_t channels, intptr_t groups, float *y),          \
+    (x, pixels, channels, groups, y))                                                         \
+  K(void, join_channels, (const join_job *job), (job))                                        \
+  K(void, separate_channels, (const join_job *job), (job))                                    \
   K(void, max_pool, (const pool_job *job), (job))                                             \
   K(void, max_pool_gradient, (const pool_job *job), (job))                                    \
   K(void, average_pool, (const pool_job *job), (job))                                         \

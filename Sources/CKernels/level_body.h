@@ -22,6 +22,7 @@
 
 #include "elementwise_body.h"
 
+#include "channels_body.h"
 #include "depthwise_body.h"
 #include "pool_body.h"
 

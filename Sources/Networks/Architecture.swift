@@ -10,7 +10,7 @@ package enum Architecture {
     guard let entry = registry.first(where: { $0.name == canonical }) else {
       preconditionFailure("\(canonical) is not in the registry")
     }
-    return entry.family.classifier(canonical, classes)
+    return entry.family.classifier(canonical, classes: classes)
   }
 
   /// The name as the registry spells it: case does not matter, nor does - in place of _.
@@ -29,45 +29,39 @@ package enum Architecture {
 
   private struct Entry: Sendable {
     let name: String
-    let family: Family
-  }
-
-  private enum Family: Sendable {
-    case resNet(ResNet)
-    case wideResNet(WideResNet)
-    case vgg(VGG)
-
-    func classifier(_ name: String, _ classes: Int) -> Classifier {
-      switch self {
-      case .resNet(let network): network.classifier(name, classes: classes)
-      case .wideResNet(let network): network.classifier(name, classes: classes)
-      case .vgg(let network): network.classifier(name, classes: classes)
-      }
-    }
+    let family: any NetworkFamily
   }
 
   private static let registry: [Entry] =
     [8, 14, 20, 32, 44, 56, 110].map {
-      Entry(name: "resnet\($0)", family: .resNet(ResNet(depth: $0)))
+      Entry(name: "resnet\($0)", family: ResNet(depth: $0))
     }
     + [8, 32].map {
-      Entry(
-        name: "resnet\($0)x4",
-        family: .resNet(ResNet(depth: $0, widths: [32, 64, 128, 256])))
+      Entry(name: "resnet\($0)x4", family: ResNet(depth: $0, widths: [32, 64, 128, 256]))
     }
     + [20, 32, 56, 110].map {
-      Entry(
-        name: "resnet\($0)_s", family: .resNet(ResNet(depth: $0, shortcut: .optionA)))
+      Entry(name: "resnet\($0)_s", family: ResNet(depth: $0, shortcut: .optionA))
     }
     + [(16, 1), (16, 2), (40, 1), (40, 2)].map { depth, factor in
-      Entry(
-        name: "wrn_\(depth)_\(factor)",
-        family: .wideResNet(WideResNet(depth: depth, factor: factor)))
+      Entry(name: "wrn_\(depth)_\(factor)", family: WideResNet(depth: depth, factor: factor))
     }
     + [
       (8, [1, 1, 1, 1, 1]), (11, [1, 1, 2, 2, 2]), (13, [2, 2, 2, 2, 2]), (16, [2, 2, 3, 3, 3]),
       (19, [2, 2, 4, 4, 4]),
     ].map { depth, convolutions in
-      Entry(name: "vgg\(depth)", family: .vgg(VGG(convolutions: convolutions)))
+      Entry(name: "vgg\(depth)", family: VGG(convolutions: convolutions))
     }
+    + [
+      Entry(name: "MobileNetV2", family: MobileNetV2()),
+      Entry(name: "ShuffleV1", family: ShuffleNetV1()),
+      Entry(name: "ShuffleV2", family: ShuffleNetV2()),
+      Entry(name: "ResNet18", family: FourStageResNet(blocks: [2, 2, 2, 2], block: .basic)),
+      Entry(name: "ResNet50", family: FourStageResNet(blocks: [3, 4, 6, 3], block: .bottleneck)),
+    ]
+}
+
+/// Networks of one construction; a value of it describes one network.
+protocol NetworkFamily: Sendable {
+  /// A new network with `classes` outputs that calls itself `name`.
+  func classifier(_ name: String, classes: Int) -> Classifier
 }

@@ -21,7 +21,8 @@ import Testing
     "resnet44": 667_188, "resnet56": 861_620, "resnet110": 1_736_564, "resnet8x4": 1_233_540,
     "resnet32x4": 7_433_860, "wrn_16_1": 180_916, "wrn_40_1": 569_780, "wrn_16_2": 703_284,
     "wrn_40_2": 2_255_156, "vgg8": 3_965_028, "vgg13": 9_462_180, "vgg11": 9_277_284,
-    "vgg16": 14_774_436, "vgg19": 20_086_692, "resnet32_s": 470_004,
+    "vgg16": 14_774_436, "vgg19": 20_086_692, "resnet32_s": 470_004, "MobileNetV2": 812_836,
+    "ShuffleV1": 949_258, "ShuffleV2": 1_355_528, "ResNet18": 11_220_132, "ResNet50": 23_705_252,
   ]
 
   private static func count(_ network: Classifier) -> Int {
@@ -66,6 +67,8 @@ import Testing
   @Test(arguments: [
     ("ResNet20", "resnet20"), ("WRN-40-2", "wrn_40_2"), ("vgg13", "vgg13"),
     ("RESNET56_S", "resnet56_s"), ("resnet32X4", "resnet32x4"), ("resnet20-s", "resnet20_s"),
+    ("mobilenetv2", "MobileNetV2"), ("shuffleV1", "ShuffleV1"), ("SHUFFLEV2", "ShuffleV2"),
+    ("resnet18", "ResNet18"), ("Resnet50", "ResNet50"),
   ])
   func findsANetworkWhateverTheCaseOfItsName(_ given: String, _ canonical: String) throws {
     #expect(try Architecture.canonical(given) == canonical)
@@ -102,6 +105,27 @@ import Testing
       try shapes("vgg19", 28) == [
         "stage1 64@28x28", "stage2 128@14x14", "stage3 256@7x7", "stage4 512@3x3",
         "stage5 512@3x3",
+      ])
+    #expect(
+      try shapes("vgg13", 64) == [
+        "stage1 64@64x64", "stage2 128@32x32", "stage3 256@16x16", "stage4 512@8x8",
+        "stage5 512@4x4",
+      ])
+    #expect(
+      try shapes("MobileNetV2", 32) == [
+        "stage1 12@16x16", "stage2 16@8x8", "stage3 48@4x4", "stage4 160@2x2",
+      ])
+    #expect(
+      try shapes("ShuffleV1", 28) == ["stage1 240@14x14", "stage2 480@7x7", "stage3 960@4x4"])
+    #expect(
+      try shapes("ShuffleV2", 64) == ["stage1 116@32x32", "stage2 232@16x16", "stage3 464@8x8"])
+    #expect(
+      try shapes("ResNet18", 32) == [
+        "stage1 64@32x32", "stage2 128@16x16", "stage3 256@8x8", "stage4 512@4x4",
+      ])
+    #expect(
+      try shapes("ResNet50", 28) == [
+        "stage1 256@28x28", "stage2 512@14x14", "stage3 1024@7x7", "stage4 2048@4x4",
       ])
   }
 }

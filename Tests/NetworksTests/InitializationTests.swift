@@ -27,7 +27,17 @@ import Testing
       ("vgg13", "classifier.weight", 1, 10_000),
       ("resnet32_s", "layer3.0.conv1.weight", 2, 32 * 9),
       ("resnet32_s", "linear.weight", 2, 64),
+      // The fan of a depthwise convolution counts all its outputs.
+      ("MobileNetV2", "blocks.6.0.conv.3.weight", 2, 480 * 9),
+      ("MobileNetV2", "classifier.0.weight", 1, 10_000),
+      ("ResNet18", "layer4.0.shortcut.0.weight", 2, 512),
+      ("ResNet50", "layer1.0.conv3.weight", 2, 256),
       // Uniform in ±1/√fan_in has the deviation 1/√(3 fan_in).
+      ("ResNet18", "linear.weight", 1, 3 * 512),
+      ("ShuffleV1", "layer3.1.conv1.weight", 1, 3 * 960 / 3),
+      ("ShuffleV1", "layer3.1.conv2.weight", 1, 3 * 9),
+      ("ShuffleV2", "layer3.0.conv5.weight", 1, 3 * 232),
+      ("ShuffleV2", "linear.weight", 1, 3 * 1024),
       ("resnet32x4", "fc.weight", 1, 3 * 256),
       ("wrn_40_2", "fc.weight", 1, 3 * 128),
     ] as [(String, String, Double, Double)])
@@ -50,6 +60,7 @@ import Testing
       #expect(values.contains { abs($0) > 0.9 / 16 })
     }
     #expect(try Self.values(Self.network("resnet32_s"), "linear.bias").contains { $0 != 0 })
+    #expect(try Self.values(Self.network("ShuffleV1"), "linear.bias").contains { $0 != 0 })
   }
 
   @Test func startsBatchNormsAtOneAndTheRightBiasesAtZero() throws {
@@ -58,7 +69,9 @@ import Testing
     #expect(try Self.values(network, "block0.1.bias").allSatisfy { $0 == 0 })
     #expect(try Self.values(network, "block0.0.bias").allSatisfy { $0 == 0 })
     #expect(try Self.values(network, "classifier.bias").allSatisfy { $0 == 0 })
-    #expect(try Self.values(Self.network("wrn_16_1"), "fc.bias").allSatisfy { $0 == 0 })
+    for (name, bias) in [("wrn_16_1", "fc.bias"), ("MobileNetV2", "classifier.0.bias")] {
+      #expect(try Self.values(Self.network(name), bias).allSatisfy { $0 == 0 })
+    }
     for buffer in network.buffers {
       #expect(buffer.values.allSatisfy { $0 == (buffer.name.hasSuffix("_var") ? 1 : 0) })
     }

@@ -42,6 +42,22 @@ enum LayerCases {
     ("shortcut A", { OptionAShortcut(in: 6, out: 16, strides: 2) }),
     ("block", { block(16, 16, strides: 1) }),
     ("block stride 2", { block(8, 16, strides: 2) }),
+    ("inverted residual", { invertedResidual(8, factor: 3) }),
+    ("channel shuffle", { ChannelShuffle(groups: 3) }),
+    (
+      "shuffle unit, added",
+      { Sequential([Residual(shuffleUnit(in: 24, out: 24, strides: 1)), ReLU()]) }
+    ),
+    (
+      "shuffle unit, concatenated",
+      {
+        RectifiedConcatenation(
+          shuffleUnit(in: 24, out: 36, strides: 2),
+          beside: AveragePool2D(kernel: 3, strides: 2, padding: 1))
+      }
+    ),
+    ("shuffled halves", { shuffledHalves(34) }),
+    ("shuffled halves, few channels", { shuffledHalves(10) }),
   ]
 
   static var names: [String] { all.map(\.name) }
@@ -72,6 +88,45 @@ enum LayerCases {
             BatchNorm2D("b.downsample.1", o),
           ])), ReLU(),
     ])
+  }
+
+  /// A convolution and a batch norm, and a ReLU if wanted; depthwise if it is 3×3.
+  private static func conv(
+    _ i: Int, _ o: Int, kernel: Int = 1, strides: Int = 1, groups: Int = 1, relu: Bool = true
+  ) -> [any Layer] {
+    let conv = Conv2D(
+      "c", in: i, out: o, kernel: kernel, strides: strides, padding: kernel / 2,
+      groups: kernel == 3 ? i : groups)
+    return [conv, BatchNorm2D("n", o)] + (relu ? [ReLU()] : [])
+  }
+
+  static func invertedResidual(_ i: Int, factor: Int) -> any Layer {
+    let middle = factor * i
+    return Residual(
+      Sequential(
+        conv(i, middle) + conv(middle, middle, kernel: 3) + conv(middle, i, relu: false)))
+  }
+
+  /// The convolutions of a unit of ShuffleNet V1.
+  static func shuffleUnit(in i: Int, out o: Int, strides: Int) -> Sequential {
+    let middle = o / 4
+    return Sequential(
+      conv(i, middle, groups: 3) + [ChannelShuffle(groups: 3)]
+        + conv(middle, middle, kernel: 3, strides: strides)
+        + conv(middle, o, groups: 3, relu: false))
+  }
+
+  /// A stage of ShuffleNet V2 of three units, the first from 6 channels.
+  static func shuffledHalves(_ half: Int) -> any Layer {
+    func unit(from i: Int, strides: Int) -> Sequential {
+      Sequential(
+        conv(i, half) + conv(half, half, kernel: 3, strides: strides, relu: false)
+          + conv(half, half))
+    }
+    return ShuffledHalves(
+      left: Sequential(conv(6, 6, kernel: 3, strides: 2, relu: false) + conv(6, half)),
+      right: unit(from: 6, strides: 2),
+      units: [unit(from: half, strides: 1), unit(from: half, strides: 1)])
   }
 }
 

@@ -19,8 +19,12 @@ struct NetworkFixture: Decodable {
 
     /// How far `found` is from this, relative to `scale`: the largest difference of a sampled value
     /// (or their root mean square, if `isTypical`) or that of the norms, whichever is more.
-    func deviation(_ found: [Float], scale: Double, isTypical: Bool) -> Double {
-      let strides = max(1, (found.count + 31) / 32)
+    ///
+    /// - Parameter limit: the most values that were sampled.
+    func deviation(
+      _ found: [Float], scale: Double, isTypical: Bool, limit: Int
+    ) -> Double {
+      let strides = max(1, (found.count + limit - 1) / limit)
       let samples = stride(from: 0, to: found.count, by: strides).map { Double(found[$0]) }
       precondition(samples.count == values.count, "\(found.count) values were sampled otherwise")
       let differences = zip(samples, values).map { abs($0 - $1) }
@@ -38,6 +42,10 @@ struct NetworkFixture: Decodable {
   let batch: Int
   /// The name of the array of images.
   let images: String
+  /// The most values that a result's sample holds.
+  let samples: Int
+  /// The steps of SGD behind the results "trained".
+  let steps: Int
   let parameters: [Array]
   /// By kind of result, how far PyTorch in fp32 leaves PyTorch in fp64.
   let spread: [String: Double]
@@ -45,7 +53,8 @@ struct NetworkFixture: Decodable {
 
   static let names = [
     "resnet8", "resnet8-28", "resnet20", "resnet8x4", "resnet20_s", "wrn_16_1", "wrn_16_2",
-    "vgg8", "vgg8-28",
+    "vgg8", "vgg8-28", "vgg8-64", "MobileNetV2", "MobileNetV2-28", "ShuffleV1", "ShuffleV1-28",
+    "ShuffleV2", "ShuffleV2-28", "ResNet18", "ResNet50",
   ]
 
   static func load(_ name: String) throws -> NetworkFixture {

@@ -3,11 +3,12 @@ import Networks
 import Tensors
 import Testing
 
-/// Every family against PyTorch in fp64: outputs, gradients, ten steps of SGD.
+/// Every family against PyTorch in fp64: outputs, gradients, three or ten steps of SGD.
 ///
 /// Tolerances come from the fixture's `spread`, the largest deviation of PyTorch's own fp32 from
 /// its fp64: four times that, because another order of summation rounds differently, and at least
-/// `floor`, which is wider where Winograd's transforms round too. Deviations are relative to the root mean square of the array. What ten steps changed is
+/// `floor`, which is wider where Winograd's transforms round too. Deviations are relative to the
+/// root mean square of the array. What the steps changed is
 /// held to 5e-3: there single ReLUs fall on the other side of zero, which moved PyTorch's own fp32
 /// by up to 1.2e-3. Running statistics are held to 1e-5: means are small beside the values that
 /// they sum up, so rounding weighs more in them.
@@ -64,7 +65,7 @@ import Testing
         let scale = max(scales[name] ?? 0, fixture.floor(kind, name))
         let deviation = sample.deviation(
           values, scale: scale < 1e-6 * largest ? largest : scale,
-          isTypical: kind == "trained.changes")
+          isTypical: kind == "trained.changes", limit: fixture.samples)
         #expect(deviation <= tolerance, "\(kind) of \(name)")
         worst = max(worst, deviation)
       }
@@ -151,14 +152,14 @@ import Testing
   }
 
   @Test(arguments: NetworkFixture.names, methods)
-  func followsTenStepsOfPyTorchSGD(_ name: String, _ method: ConvolutionMethod?) throws {
+  func followsStepsOfPyTorchSGD(_ name: String, _ method: ConvolutionMethod?) throws {
     let run = try Run(name, method)
     let start = Dictionary(
       uniqueKeysWithValues: run.network.parameters.map { ($0.name, $0.stateValues()) })
     let sgd = SGD(run.network.parameters, momentum: 0.9, weightDecay: 5e-4)
     let images = run.fixture.imageTensor
     var losses: [Float] = []
-    for _ in 0..<10 {
+    for _ in 0..<run.fixture.steps {
       let output = run.network.forward(images, training: run.allParts, on: run.execution)
       let (loss, gradient) = run.crossEntropy(try #require(output.logits))
       losses.append(Float(loss))

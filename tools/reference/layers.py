@@ -13,6 +13,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
+import torch_models
+
 FIXTURES = Path(__file__).resolve().parents[2] / "Tests" / "NetworksTests" / "Fixtures"
 
 
@@ -46,6 +48,18 @@ class Residual(nn.Module):
 class GlobalAverage(nn.Module):
     def forward(self, x):
         return x.mean((2, 3))
+
+
+class Shuffle(nn.Module):
+    def forward(self, x):
+        return torch_models.channel_shuffle(x, 3)
+
+
+def shuffled_halves(width):
+    """A unit of ShuffleNet V2 that halves the image, and two more."""
+    return nn.Sequential(
+        torch_models.ShuffleDownV2(6, width), torch_models.ShuffleUnitV2(width),
+        torch_models.ShuffleUnitV2(width))
 
 
 def block(i, o, strides):
@@ -83,6 +97,12 @@ CASES = {  # name: (layer, input N, C, H, W)
     "shortcut A": (OptionA(6, 16, 2), (2, 6, 5, 4)),
     "block": (block(16, 16, 1), (2, 16, 4, 5)),
     "block stride 2": (block(8, 16, 2), (3, 8, 4, 6)),
+    "inverted residual": (torch_models.InvertedResidual(8, 8, 1, 3), (2, 8, 4, 5)),
+    "channel shuffle": (Shuffle(), (2, 51, 3, 2)),
+    "shuffle unit, added": (torch_models.ShuffleUnitV1(24, 24, 1, 3, 3), (2, 24, 3, 4)),
+    "shuffle unit, concatenated": (torch_models.ShuffleUnitV1(24, 60, 2, 3, 3), (3, 24, 5, 4)),
+    "shuffled halves": (shuffled_halves(68), (3, 6, 5, 6)),
+    "shuffled halves, few channels": (shuffled_halves(20), (3, 6, 5, 6)),
 }
 
 

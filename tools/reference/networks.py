@@ -23,9 +23,10 @@ A fixture holds, for one batch:
               (labels (7 i + 3) mod classes) at every parameter; running statistics after this pass
   injected    gradients when the gradients at the taps are the arrays "tap:NAME" (scale 1e-3) as
               well; from the same start
-  trained     what ten SGD steps on this batch changed at every parameter (lr 1e-4, momentum 0.9,
-              weight decay 5e-4), the running statistics after them, and the ten losses
-A sampled array is {"norm": L2 norm, "values": up to 32 values at a fixed stride from 0}.
+  trained     what `steps` SGD steps on this batch changed at every parameter (lr 1e-4, momentum
+              0.9, weight decay 5e-4), the running statistics after them, and the losses
+A sampled array is {"norm": L2 norm, "values": up to `samples` values at a fixed stride from 0},
+`samples` being 32, or 8 in networks of many arrays.
 """
 import argparse
 import hashlib
@@ -51,10 +52,32 @@ CASES = {
     "wrn_16_2": ("wrn_16_2", 100, 32, 4),
     "vgg8": ("vgg8", 100, 32, 4),
     "vgg8-28": ("vgg8", 10, 28, 4),
+    "vgg8-64": ("vgg8", 10, 64, 4),
+    "MobileNetV2": ("MobileNetV2", 100, 32, 4),
+    "MobileNetV2-28": ("MobileNetV2", 10, 28, 4),
+    "ShuffleV1": ("ShuffleV1", 100, 32, 4),
+    "ShuffleV1-28": ("ShuffleV1", 10, 28, 4),
+    "ShuffleV2": ("ShuffleV2", 100, 32, 4),
+    "ShuffleV2-28": ("ShuffleV2", 10, 28, 4),
+    # Small images: of the millions of ReLU inputs of large ones some are always near zero.
+    "ResNet18": ("ResNet18", 100, 16, 4),
+    "ResNet50": ("ResNet50", 100, 16, 4),
 }
-STEPS, LEARNING_RATE, MOMENTUM, DECAY = 10, 1e-4, 0.9, 5e-4
+# Deep networks of random weights magnify rounding from layer to layer. With their batch norms' biases
+# around one, most ReLU inputs are positive and it grows less: PyTorch's own fp32 gradients of
+# ShuffleV2 leave fp64 by 2e-5 in place of 4e-1. After three steps they have drifted less than after
+# ten.
+DEEP = {"MobileNetV2", "ShuffleV1", "ShuffleV2", "ResNet18", "ResNet50"}
+LEARNING_RATE, MOMENTUM, DECAY = 1e-4, 0.9, 5e-4
+
+
+def steps(architecture):
+    return 3 if architecture in DEEP else 10
+
+
 ZERO = 1e-6
 IMAGE_SETS = 32
+MANY_ARRAYS = 150
 
 
 def formula(name, shape, scale, offset=0.0):
@@ -73,9 +96,9 @@ def formula(name, shape, scale, offset=0.0):
     return (np.float32(offset) + np.float32(scale) * u).reshape(shape)
 
 
-def rule(name, shape):
+def rule(name, shape, norm_bias):
     """(scale, offset): close to a usual initialisation, and nothing at its special value."""
-    last = name.rsplit(".", 1)[-1]
+    layer, last = name.rsplit(".", 1)
     if last == "running_var" or (last == "weight" and len(shape) == 1):
         return 0.5, 1.0
     if len(shape) == 4:
@@ -83,17 +106,26 @@ def rule(name, shape):
         return float(np.float32(np.sqrt(24.0 / fan_in))), 0.0
     if len(shape) == 2:
         return float(np.float32(np.sqrt(12.0 / shape[1]))), 0.0
-    return 0.25, 0.0
+    return 0.25, norm_bias.get(layer, 0.0)
 
 
-def arrays(model):
-    return [(n, list(t.shape)) for n, t in model.state_dict().items()
-            if not n.endswith("num_batches_tracked")]
+def arrays(architecture, classes):
+    """By name of each array: shape, scale, offset."""
+    state = torch_models.make(architecture, classes).state_dict()
+    lift = 1.0 if architecture in DEEP else 0.0
+    norm_bias = {n.rsplit(".", 1)[0]: lift for n in state if n.endswith("running_mean")}
+    return {n: (list(t.shape), *rule(n, t.shape, norm_bias)) for n, t in state.items()
+            if not n.endswith("num_batches_tracked")}
 
 
-def fill(model, dtype):
+def start(architecture, classes):
+    """The arrays by name, as float32."""
+    return {n: formula(n, *array) for n, array in arrays(architecture, classes).items()}
+
+
+def fill(model, weights, dtype):
     model.to(dtype)
-    state = {n: torch.from_numpy(formula(n, s, *rule(n, s))).to(dtype) for n, s in arrays(model)}
+    state = {n: torch.from_numpy(values).to(dtype) for n, values in weights.items()}
     model.load_state_dict(state, strict=False)
 
 
@@ -101,20 +133,24 @@ def numbers(tensor):
     return tensor.detach().to(torch.float64).numpy().reshape(-1).copy()
 
 
-def samples(count):
-    return np.arange(0, count, max(1, -(-count // 32)))
+def samples(count, limit):
+    return np.arange(0, count, max(1, -(-count // limit)))
 
 
 def margin(architecture, classes, side, batch, images_name):
-    """The least |input| of any ReLU in a training pass, relative to its channel's rms."""
+    """The least |input| of any ReLU in a training pass, relative to its channel's rms.
+
+    Exact zeros do not count: they are pools of rectified zeros, which no rounding moves.
+    """
     model = torch_models.make(architecture, classes)
-    fill(model, torch.float64)
+    fill(model, start(architecture, classes), torch.float64)
     least = [np.inf]
     relu = F.relu
 
     def watched_relu(x, inplace=False):
         rms = x.pow(2).mean((0, 2, 3), keepdim=True).sqrt()
-        least[0] = min(least[0], float((x.abs() / rms).min()))
+        distance = torch.where(x == 0, torch.inf, x.abs() / rms)
+        least[0] = min(least[0], float(distance.min()))
         return relu(x)
 
     F.relu = watched_relu
@@ -137,6 +173,7 @@ def run(architecture, classes, side, batch, images_name, dtype):
     images = torch.from_numpy(formula(images_name, (batch, 3, side, side), 3.5)).to(dtype)
     labels = (7 * torch.arange(batch) + 3) % classes
     model = torch_models.make(architecture, classes)
+    weights = start(architecture, classes)
 
     def taps(kind, stages):
         for i, stage in enumerate(stages):
@@ -152,7 +189,7 @@ def run(architecture, classes, side, batch, images_name, dtype):
             result[f"{kind}.gradients.{n}"] = numbers(p.grad)
             p.grad = None
 
-    fill(model, dtype)
+    fill(model, weights, dtype)
     model.eval()
     with torch.no_grad():
         logits, stages = model(images)
@@ -167,7 +204,7 @@ def run(architecture, classes, side, batch, images_name, dtype):
     gradients("training")
     statistics("training")
 
-    fill(model, dtype)
+    fill(model, weights, dtype)
     logits, stages = model(images)
     loss = F.cross_entropy(logits, labels)
     for i, stage in enumerate(stages):
@@ -177,11 +214,11 @@ def run(architecture, classes, side, batch, images_name, dtype):
     loss.backward()
     gradients("injected")
 
-    fill(model, dtype)
+    fill(model, weights, dtype)
     sgd = torch.optim.SGD(
         model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, weight_decay=DECAY)
     losses = []
-    for _ in range(STEPS):
+    for _ in range(steps(architecture)):
         sgd.zero_grad()
         loss = F.cross_entropy(model(images)[0], labels)
         loss.backward()
@@ -189,8 +226,8 @@ def run(architecture, classes, side, batch, images_name, dtype):
         losses.append(loss.item())
     result["trained.losses"] = np.array(losses)
     for n, p in model.named_parameters():
-        start = formula(n, p.shape, *rule(n, p.shape)).astype(np.float64).reshape(-1)
-        result[f"trained.changes.{n}"] = numbers(p) - start
+        before = weights[n].astype(np.float64).reshape(-1)
+        result[f"trained.changes.{n}"] = numbers(p) - before
     statistics("trained")
     return result
 
@@ -203,7 +240,7 @@ def group(key):
     return ".".join(key.split(".")[:2])
 
 
-def spreads(rounded, exact, shapes):
+def spreads(rounded, exact, weights):
     """By group, the largest difference relative to the root mean square of its array.
 
     An array that is zero but for rounding (the gradient at a convolution's bias before a batch
@@ -220,8 +257,7 @@ def spreads(rounded, exact, shapes):
             scale = largest[group(key)]
         if key.startswith("trained.changes."):
             name = key.removeprefix("trained.changes.")
-            start = formula(name, shapes[name], *rule(name, shapes[name]))
-            scale = max(scale, 1e-3 * root_mean_square(start))
+            scale = max(scale, 1e-3 * root_mean_square(weights[name]))
         difference = rounded[key] - values
         typical = key.startswith("trained.changes.")
         found = (root_mean_square(difference) if typical else float(np.max(np.abs(difference)))) / scale
@@ -238,20 +274,21 @@ def fixture(name):
     images = choose_images(architecture, classes, side, batch)
     exact = run(architecture, classes, side, batch, images, torch.float64)
     rounded = run(architecture, classes, side, batch, images, torch.float32)
-    shapes = dict(arrays(torch_models.make(architecture, classes)))
-    spread = spreads(rounded, exact, shapes)
+    described = arrays(architecture, classes)
+    spread = spreads(rounded, exact, start(architecture, classes))
+    limit = 8 if len(described) > MANY_ARRAYS else 32
     content = {
         "architecture": architecture, "classes": classes, "side": side, "batch": batch,
-        "images": images,
-        "parameters": [{"name": n, "shape": s, "scale": rule(n, s)[0], "offset": rule(n, s)[1]}
-                       for n, s in shapes.items()],
+        "images": images, "samples": limit, "steps": steps(architecture),
+        "parameters": [{"name": n, "shape": shape, "scale": scale, "offset": offset}
+                       for n, (shape, scale, offset) in described.items()],
         "spread": {k: short(v) for k, v in spread.items()},
         "results": {},
     }
     for key, values in exact.items():
         content["results"][key] = {
             "norm": short(np.linalg.norm(values)),
-            "values": [short(v) for v in values[samples(values.size)]],
+            "values": [short(v) for v in values[samples(values.size, limit)]],
         }
     FIXTURES.mkdir(parents=True, exist_ok=True)
     path = FIXTURES / f"{name}.json"

@@ -2,6 +2,7 @@
 #ifndef CKERNELS_KERNELS_H
 #define CKERNELS_KERNELS_H
 
+#include "channels.h"
 #include "convolution.h"
 #include "elementwise.h"
 #include "kernel_level.h"

@@ -3,21 +3,27 @@ package import Tensors
 /// The largest of each kernel×kernel window; strides = kernel unless given.
 package final class MaxPool2D: Layer {
   private let pooling: Pooling
+  private let onlyHeight: Int?
   private var kept: [Tensor] = []
 
-  package init(_ kernel: Int, strides: Int? = nil) {
+  /// - Parameter onlyAtHeight: the one height of x at which it pools; x of another passes unchanged.
+  package init(_ kernel: Int, strides: Int? = nil, onlyAtHeight: Int? = nil) {
     pooling = Pooling(.maximum, kernel: kernel, strides: strides ?? kernel)
+    onlyHeight = onlyAtHeight
   }
 
   package func forward(_ x: Tensor, mode: Mode, on execution: Execution) -> Tensor {
     if mode == .training { kept.append(x) }
-    return pooling.forward(x, on: execution)
+    return passes(x) ? x : pooling.forward(x, on: execution)
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
     guard let x = kept.popLast() else {
       preconditionFailure("MaxPool2D: backward without a training forward")
     }
+    if passes(x) { return gradient }
     return pooling.inputGradient(gradient, shape: x.shape, x: x, on: execution)
   }
+
+  private func passes(_ x: Tensor) -> Bool { onlyHeight.map { $0 != x.shape[1] } ?? false }
 }

@@ -3,7 +3,7 @@
 /// A 3×3 stem, three groups of n basic blocks with strides 1, 2, 2, a global average pool and a
 /// linear layer. With projections these are mdistiller's networks, with option A those of BKD and
 /// akamaster; state-dict names are theirs.
-struct ResNet {
+struct ResNet: NetworkFamily {
   /// What goes around a block whose shape changes.
   enum Shortcut {
     /// 1×1 convolution and batch norm: `downsample.0`, `downsample.1`; the head is `fc`.

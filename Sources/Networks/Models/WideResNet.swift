@@ -2,7 +2,7 @@
 ///
 /// Pre-activation blocks BN-ReLU-conv-BN-ReLU-conv; the stem has no batch norm of its own, and the
 /// last batch norm belongs to the head. Taps are raw block outputs, so they can be negative.
-struct WideResNet {
+struct WideResNet: NetworkFamily {
   let depth: Int
   let factor: Int
 

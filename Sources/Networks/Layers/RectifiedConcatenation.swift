@@ -1,0 +1,34 @@
+package import Tensors
+
+/// The channels of main(x), then those of shortcut(x), all rectified on the way.
+package final class RectifiedConcatenation: Layer {
+  private let main: Sequential
+  private let shortcut: any Layer
+  private var kept: [(output: Tensor, mainChannels: Int)] = []
+
+  package init(_ main: Sequential, beside shortcut: any Layer) {
+    self.main = main
+    self.shortcut = shortcut
+  }
+
+  package var parameters: [Parameter] { main.parameters + shortcut.parameters }
+  package var buffers: [StateBuffer] { main.buffers + shortcut.buffers }
+
+  package func forward(_ x: Tensor, mode: Mode, on execution: Execution) -> Tensor {
+    let a = main.forward(x, mode: mode, on: execution)
+    let b = shortcut.forward(x, mode: mode, on: execution)
+    let y = concatenated(a, b, rectify: true, on: execution)
+    if mode == .training { kept.append((y, a.shape[a.shape.count - 1])) }
+    return y
+  }
+
+  package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
+    guard let last = kept.popLast() else {
+      preconditionFailure("RectifiedConcatenation: backward without a training forward")
+    }
+    let (a, b) = separated(
+      gradient, first: last.mainChannels, output: last.output, on: execution)
+    let side = shortcut.backward(b, on: execution)
+    return main.backward(a, on: execution, beside: { _ in side })
+  }
+}
