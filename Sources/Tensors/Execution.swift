@@ -8,16 +8,19 @@ import Synchronization
 package final class Execution: @unchecked Sendable {
   package let threads: Int
   package let memory: TensorMemory
+  /// Where the time goes, if somebody asks; layers tell it what they do.
+  package let clock: PhaseClock?
   private let workers: OpaquePointer
   private let plans = Mutex<[ConvolutionPlan.Key: ConvolutionPlan]>([:])
 
-  package init(threads: Int) {
+  package init(threads: Int, clock: PhaseClock? = nil) {
     precondition(threads >= 1, "Execution needs at least one thread, got \(threads)")
     guard let workers = workers_create(Int32(clamping: threads)) else {
       preconditionFailure("no memory for \(threads) worker threads")
     }
     self.threads = threads
     self.workers = workers
+    self.clock = clock
     memory = TensorMemory()
   }
 
