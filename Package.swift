@@ -92,6 +92,16 @@ let package = Package(
       name: "CommandTests",
       dependencies: ["teacher-dump", "student-train", "Datasets", "Networks"],
       swiftSettings: settings),
+
+    // What tools/bench runs; skipped by `swift test`.
+    .target(name: "PeakKernel", path: "Tests/PeakKernel"),
+    .testTarget(
+      name: "Benchmarks",
+      dependencies: [
+        "Datasets", "Distillation", "Experiments", "Networks", "PeakKernel", "Reporting",
+        "TeacherCache", "Tensors",
+      ],
+      exclude: ["Python"], swiftSettings: settings),
   ],
   swiftLanguageModes: [.v6]
 )

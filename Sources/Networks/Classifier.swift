@@ -136,6 +136,8 @@ package final class Classifier {
 
   /// The sum of two gradients of equal shape. A new tensor: either may still be read elsewhere.
   private func sum(_ left: Tensor, _ right: Tensor, on execution: Execution) -> Tensor {
+    let outer = execution.enter(.elementwise)
+    defer { execution.leave(outer) }
     precondition(
       left.shape == right.shape, "gradients of shapes \(left.shape) and \(right.shape) at one tap")
     let sum = Tensor(left.shape, in: execution.memory)

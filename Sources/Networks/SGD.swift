@@ -28,6 +28,8 @@ package final class SGD {
 
   /// One update of every parameter, which also zeroes the gradients.
   package func step(learningRate: Float, on execution: Execution) {
+    let outer = execution.enter(.optimizer)
+    defer { execution.leave(outer) }
     let step = SGDStep(
       learningRate: learningRate, momentum: momentum, weightDecay: weightDecay, nesterov: nesterov)
     for parameter in parameters {

@@ -5,6 +5,8 @@ private let grain = 8192
 
 /// max(x, 0)
 package func rectified(_ x: Tensor, on execution: Execution) -> Tensor {
+  let outer = execution.enter(.elementwise)
+  defer { execution.leave(outer) }
   let y = Tensor(x.shape, in: execution.memory)
   execution.parallelRanges(x.count, atLeast: grain) { range in
     rectify(x.pointer + range.lowerBound, y.pointer + range.lowerBound, range.count)
@@ -16,6 +18,8 @@ package func rectified(_ x: Tensor, on execution: Execution) -> Tensor {
 package func rectifiedGradient(
   _ gradient: Tensor, output y: Tensor, on execution: Execution
 ) -> Tensor {
+  let outer = execution.enter(.elementwise)
+  defer { execution.leave(outer) }
   precondition(gradient.count == y.count, "gradient \(gradient.shape) of output \(y.shape)")
   let target = Tensor(y.shape, in: execution.memory)
   execution.parallelRanges(y.count, atLeast: grain) { range in
@@ -28,6 +32,8 @@ package func rectifiedGradient(
 
 /// a + b, rectified if wanted.
 package func sum(_ a: Tensor, _ b: Tensor, rectify: Bool, on execution: Execution) -> Tensor {
+  let outer = execution.enter(.elementwise)
+  defer { execution.leave(outer) }
   precondition(a.count == b.count, "cannot add \(b.shape) to \(a.shape)")
   let target = Tensor(a.shape, in: execution.memory)
   execution.parallelRanges(a.count, atLeast: grain) { range in

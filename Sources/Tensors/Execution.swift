@@ -10,11 +10,15 @@ package final class Execution: @unchecked Sendable {
   package let memory: TensorMemory
   /// The method of every convolution that it fits; nil: each takes its fastest.
   let convolutionMethod: ConvolutionMethod?
+  /// Where the time goes, if somebody asks; layers tell it what they do.
+  package let clock: PhaseClock?
   private let workers: OpaquePointer
   private let plans = Mutex<[ConvolutionPlan.Key: ConvolutionPlan]>([:])
 
   /// `convolutions`: for tests and benchmarks, which compare the methods.
-  package init(threads: Int, convolutions: ConvolutionMethod? = nil) {
+  package init(
+    threads: Int, convolutions: ConvolutionMethod? = nil, clock: PhaseClock? = nil
+  ) {
     precondition(threads >= 1, "Execution needs at least one thread, got \(threads)")
     guard let workers = workers_create(Int32(clamping: threads)) else {
       preconditionFailure("no memory for \(threads) worker threads")
@@ -22,6 +26,7 @@ package final class Execution: @unchecked Sendable {
     self.threads = threads
     convolutionMethod = convolutions
     self.workers = workers
+    self.clock = clock
     memory = TensorMemory()
   }
 

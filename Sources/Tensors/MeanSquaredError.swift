@@ -6,6 +6,8 @@ import CKernels
 package func meanSquaredError(
   _ student: Tensor, _ teacher: Tensor, on execution: Execution
 ) -> (loss: Double, gradient: Tensor) {
+  let outer = execution.enter(.loss)
+  defer { execution.leave(outer) }
   precondition(
     student.shape == teacher.shape, "student \(student.shape) against teacher \(teacher.shape)")
   let (count, run) = (student.count, 4096)

@@ -44,6 +44,8 @@ package struct Pooling: Sendable {
   }
 
   package func forward(_ x: Tensor, on execution: Execution) -> Tensor {
+    let outer = execution.enter(.elementwise)
+    defer { execution.leave(outer) }
     let template = job(x.shape)
     let y = Tensor(
       [x.shape[0], outputSize(x.shape[1]), outputSize(x.shape[2]), x.shape[3]],
@@ -64,6 +66,8 @@ package struct Pooling: Sendable {
   package func inputGradient(
     _ gradient: Tensor, shape: [Int], x: Tensor?, on execution: Execution
   ) -> Tensor {
+    let outer = execution.enter(.elementwise)
+    defer { execution.leave(outer) }
     let template = job(shape)
     let target = Tensor(shape, in: execution.memory)
     execution.parallel(shape[0]) { image in
@@ -84,6 +88,8 @@ package struct Pooling: Sendable {
 
 /// The mean over all pixels of each image: N×H×W×C → N×C.
 package func globalAverage(_ x: Tensor, on execution: Execution) -> Tensor {
+  let outer = execution.enter(.elementwise)
+  defer { execution.leave(outer) }
   let (images, channels) = (x.shape[0], x.shape[x.shape.count - 1])
   let target = Tensor([images, channels], in: execution.memory)
   guard images > 0 else { return target }
@@ -102,6 +108,8 @@ package func globalAverage(_ x: Tensor, on execution: Execution) -> Tensor {
 package func globalAverageGradient(
   _ gradient: Tensor, shape: [Int], on execution: Execution
 ) -> Tensor {
+  let outer = execution.enter(.elementwise)
+  defer { execution.leave(outer) }
   let target = Tensor(shape, in: execution.memory)
   let (images, channels) = (shape[0], shape[shape.count - 1])
   guard images > 0 else { return target }

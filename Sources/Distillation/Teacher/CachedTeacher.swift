@@ -99,6 +99,8 @@ package final class CachedTeacher: TeacherSource {
   private func readAll(
     _ batch: ViewBatch, _ read: (_ index: Int, _ stored: ViewKey) throws -> UInt64
   ) throws {
+    let outer = execution.enter(.cache)
+    defer { execution.leave(outer) }
     let start = ContinuousClock.now
     defer { waited += ContinuousClock.now - start }
     let failure = Mutex<(index: Int, error: any Error)?>(nil)

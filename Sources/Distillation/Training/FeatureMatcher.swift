@@ -52,6 +52,8 @@ package final class FeatureMatcher {
   package func loss(
     student: Tensor, teacher: Tensor, on execution: Execution
   ) -> (loss: Double, gradient: Tensor) {
+    let outer = execution.enter(.loss)
+    defer { execution.leave(outer) }
     var adapted = student
     if let adapter { adapted = adapter.forward(student, mode: .training, on: execution) }
     var (loss, gradient): (Double, Tensor)

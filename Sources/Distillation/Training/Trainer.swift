@@ -126,7 +126,9 @@ package final class Trainer {
       guard let logits = output.logits?.values else { preconditionFailure("no logits") }
       said.append(Matrix(rows: ids.count, columns: task.student.classes, floats: logits))
     }
+    let outer = execution.enter(.loss)
     let loss = method.loss(student: said, teacher: heard, labels: labels, epoch: epoch)
+    execution.leave(outer)
     try check(loss.total, ids)
     for gradient in loss.gradients.reversed() {
       let tensor = Tensor(gradient.floats, shape: [gradient.rows, gradient.columns])

@@ -12,6 +12,8 @@ package final class ViewBatch {
   private let width: Int
 
   package init(keys: [ViewKey], renderer: ViewRenderer, on execution: Execution) {
+    let outer = execution.enter(.views)
+    defer { execution.leave(outer) }
     self.keys = keys
     (height, width) = (renderer.images.height, renderer.images.width)
     let size = height * width * 3
@@ -36,6 +38,8 @@ package final class ViewBatch {
 
   /// The network's input: N×H×W×3, normalised as that network wants it.
   package func images(_ normalization: Normalization, on execution: Execution) -> Tensor {
+    let outer = execution.enter(.views)
+    defer { execution.leave(outer) }
     let size = height * width * 3
     let tensor = Tensor([keys.count, height, width, 3], in: execution.memory)
     pixels.withUnsafeBufferPointer { pixels in

@@ -66,6 +66,8 @@ extension BatchNorm2D: FusingLayer {
   func forward(
     _ x: Tensor, addend: Tensor?, rectify: Bool, mode: Mode, on execution: Execution
   ) -> Tensor {
+    let outer = execution.enter(.batchNorm)
+    defer { execution.leave(outer) }
     precondition(
       x.shape.last == channels && x.count > 0,
       "\(weight.name) normalises \(channels) channels, got a tensor of shape \(x.shape)")
@@ -86,6 +88,8 @@ extension BatchNorm2D: FusingLayer {
   func backward(
     _ gradient: Tensor, on execution: Execution, beside: (Tensor) -> Tensor?
   ) -> Tensor {
+    let outer = execution.enter(.batchNorm)
+    defer { execution.leave(outer) }
     guard let last = kept.popLast() else {
       preconditionFailure("\(weight.name): backward without a training forward")
     }

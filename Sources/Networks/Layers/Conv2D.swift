@@ -29,6 +29,8 @@ package final class Conv2D: Layer {
   package var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) }
 
   package func forward(_ x: Tensor, mode: Mode, on execution: Execution) -> Tensor {
+    let outer = execution.enter(.convolution, multiplyAdds: shape.multiplyAdds(x.shape))
+    defer { execution.leave(outer) }
     if mode == .training { kept.append(x) }
     return shape.forward(
       x, weights: weight.value, finish: ConvolutionFinish(shift: bias?.value), on: execution)
@@ -39,6 +41,8 @@ package final class Conv2D: Layer {
     _ x: Tensor, norm: NormalizationFactors, addend: Tensor?, rectify: Bool,
     on execution: Execution
   ) -> Tensor {
+    let outer = execution.enter(.convolution, multiplyAdds: shape.multiplyAdds(x.shape))
+    defer { execution.leave(outer) }
     var shift = norm.shift
     if let bias {
       shift = .zeros(norm.shift.shape, in: execution.memory)
@@ -65,6 +69,9 @@ package final class Conv2D: Layer {
     guard let x = kept.popLast() else {
       preconditionFailure("\(weight.name): backward without a training forward")
     }
+    let outer = execution.enter(
+      .convolution, multiplyAdds: (isInput ? 1 : 2) * shape.multiplyAdds(x.shape))
+    defer { execution.leave(outer) }
     shape.addWeightGradient(x, gradient, to: weight.gradient, on: execution)
     if let bias { addChannelSums(gradient, to: bias.gradient, on: execution) }
     if isInput { return Tensor([0], in: execution.memory) }

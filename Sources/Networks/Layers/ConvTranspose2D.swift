@@ -31,8 +31,12 @@ package final class ConvTranspose2D: Layer {
       x.shape.count == 4 && x.shape[3] == shape.outputs,
       "\(weight.name) takes \(shape.outputs) channels, got a tensor of shape \(x.shape)")
     if mode == .training { kept.append(x) }
+    let (height, width) = (outputSize(x.shape[1]), outputSize(x.shape[2]))
+    let outer = execution.enter(
+      .convolution, multiplyAdds: shape.multiplyAdds([x.shape[0], height, width, shape.inputs]))
+    defer { execution.leave(outer) }
     return shape.inputGradient(
-      x, weights: weight.value, height: outputSize(x.shape[1]), width: outputSize(x.shape[2]),
+      x, weights: weight.value, height: height, width: width,
       finish: ConvolutionFinish(shift: bias?.value), on: execution)
   }
 
@@ -40,6 +44,9 @@ package final class ConvTranspose2D: Layer {
     guard let x = kept.popLast() else {
       preconditionFailure("\(weight.name): backward without a training forward")
     }
+    let outer = execution.enter(
+      .convolution, multiplyAdds: 2 * shape.multiplyAdds(gradient.shape))
+    defer { execution.leave(outer) }
     shape.addWeightGradient(gradient, x, to: weight.gradient, on: execution)
     if let bias { addChannelSums(gradient, to: bias.gradient, on: execution) }
     return shape.forward(gradient, weights: weight.value, on: execution)

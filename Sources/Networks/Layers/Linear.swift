@@ -21,6 +21,8 @@ package final class Linear: Layer {
       x.shape.last == shape.inputs,
       "\(weight.name) takes \(shape.inputs) features, got a tensor of shape \(x.shape)")
     let rows = x.reshaped([x.count / shape.inputs, 1, 1, shape.inputs])
+    let outer = execution.enter(.linear, multiplyAdds: shape.multiplyAdds(rows.shape))
+    defer { execution.leave(outer) }
     if mode == .training { kept.append(rows) }
     return shape.forward(
       rows, weights: weight.value, finish: ConvolutionFinish(shift: bias.value), on: execution
@@ -32,6 +34,8 @@ package final class Linear: Layer {
       preconditionFailure("\(weight.name): backward without a training forward")
     }
     let rows = gradient.reshaped([x.shape[0], 1, 1, shape.outputs])
+    let outer = execution.enter(.linear, multiplyAdds: 2 * shape.multiplyAdds(x.shape))
+    defer { execution.leave(outer) }
     shape.addWeightGradient(x, rows, to: weight.gradient, on: execution)
     addChannelSums(rows, to: bias.gradient, on: execution)
     return shape.inputGradient(

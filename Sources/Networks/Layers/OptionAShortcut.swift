@@ -21,6 +21,8 @@ package final class OptionAShortcut: Layer {
     precondition(
       x.shape.count == 4 && x.shape[3] == inputs,
       "shortcut A takes \(inputs) channels, got a tensor of shape \(x.shape)")
+    let outer = execution.enter(.elementwise)
+    defer { execution.leave(outer) }
     if mode == .training { kept.append(x.shape) }
     let (h, w) = ((x.shape[1] + strides - 1) / strides, (x.shape[2] + strides - 1) / strides)
     let y = Tensor.zeros([x.shape[0], h, w, outputs], in: execution.memory)
@@ -34,6 +36,8 @@ package final class OptionAShortcut: Layer {
     guard let shape = kept.popLast() else {
       preconditionFailure("OptionAShortcut: backward without a training forward")
     }
+    let outer = execution.enter(.elementwise)
+    defer { execution.leave(outer) }
     let target = Tensor.zeros(shape, in: execution.memory)
     eachPixel(shape: shape, on: execution) { small, large in
       (target.pointer + large).update(from: gradient.pointer + small, count: inputs)
