@@ -79,6 +79,7 @@ class Bench:
         }
 
 
+TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 TEST_ARGUMENTS = ["--testing-library", "swift-testing", "--filter", "BenchmarkTests"]
 
 
@@ -123,6 +124,10 @@ def peer_python():
         except subprocess.CalledProcessError as error:
             raise BenchmarkError("a virtual environment cannot be made; install python3-venv") \
                 from error
-        run_program([str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)])
+        install = [str(python), "-m", "pip", "install", "--quiet"]
+        torch = next(line for line in requirements.read_text().split() if line.startswith("torch=="))
+        # This index has PyTorch without its CUDA libraries, gigabytes that are of no use here.
+        run_program([*install, "--no-deps", "--extra-index-url", TORCH_INDEX, torch])
+        run_program([*install, "-r", str(requirements)])
         stamp.write_text(wanted)
     return python
