@@ -136,19 +136,21 @@ def _move(
     """
     (a, b, c), (d, e, f) = across, down
     height, width = image.shape[:2]
-    rows, columns = np.arange(height)[:, None], np.arange(width)
     if b == 0 and d == 0:
-        # cumsum adds one after the other, as the definition does.
-        x = np.cumsum(np.append(c + a * 0.5, np.full(width - 1, a)))[None, :]
-        y = np.cumsum(np.append(f + e * 0.5, np.full(height - 1, e)))[:, None]
-        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-        x, y = np.trunc(x).astype(np.int64), np.trunc(y).astype(np.int64)
+        # cumsum adds one after the other, as the definition does; −0.5 must not become 0.
+        x = np.floor(np.cumsum(np.append(c + a * 0.5, np.full(width - 1, a)))).astype(np.int64)
+        y = np.floor(np.cumsum(np.append(f + e * 0.5, np.full(height - 1, e)))).astype(np.int64)
+        y = y[:, None]
     else:
+        rows, columns = np.arange(height)[:, None], np.arange(width)
         x = _fixed(c + a * 0.5 + b * 0.5) + _fixed(b) * rows + _fixed(a) * columns >> 16
         y = _fixed(f + d * 0.5 + e * 0.5) + _fixed(e) * rows + _fixed(d) * columns >> 16
-        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    found = image[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
-    return np.where(inside[..., None], found, np.uint8(0))
+    # Where a number is negative, it is above all sides as an unsigned one.
+    inside = (x.view(np.uint64) < width) & (y.view(np.uint64) < height)
+    places = np.where(inside, y * width + x, height * width)
+    black = np.zeros((height * width + 1, 3), np.uint8)
+    black[:-1] = image.reshape(-1, 3)
+    return black[places]
 
 
 def _fixed(value: float) -> int:
