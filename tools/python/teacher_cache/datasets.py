@@ -9,7 +9,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Sequence
+from typing import Sequence, Union
 
 import numpy as np
 
@@ -80,11 +80,11 @@ class ImageSet:
         digest = hashlib.sha256(b"image-set-1\n")
         digest.update(struct.pack("<5I", *self.pixels.shape, self.info.classes))
         digest.update(self.labels.astype("<u2").tobytes())
-        digest.update(np.ascontiguousarray(self.pixels))
+        digest.update(np.ascontiguousarray(self.pixels).data)
         return digest.hexdigest()
 
 
-def load_train(name: str, folder: str) -> ImageSet:
+def load_train(name: str, folder: Union[str, os.PathLike]) -> ImageSet:
     """The training images of a data set from the folder with the publisher's files, or its parent.
 
     CIFAR in the binary version, MNIST and Fashion-MNIST as IDX files, plain or gzip.
@@ -92,15 +92,15 @@ def load_train(name: str, folder: str) -> ImageSet:
     if name not in DATASETS:
         raise DatasetError(f'there is no data set "{name}"; there are {", ".join(DATASETS)}')
     info = DATASETS[name]
-    folder = os.fspath(folder)
+    path = os.fspath(folder)
     if name == "cifar10":
         files = [f"data_batch_{number}.bin" for number in range(1, 6)]
-        return _read_cifar(info, _find(folder, ["cifar-10-batches-bin"], files[:1]), files, 1)
+        return _read_cifar(info, _find(path, ["cifar-10-batches-bin"], files[:1]), files, 1)
     if name == "cifar100":
-        path = _find(folder, ["cifar-100-binary"], ["train.bin"])
-        return _read_cifar(info, path, ["train.bin"], 2)
+        place = _find(path, ["cifar-100-binary"], ["train.bin"])
+        return _read_cifar(info, place, ["train.bin"], 2)
     inner = "MNIST" if name == "mnist" else "FashionMNIST"
-    return _read_idx(info, folder, ["raw", f"{inner}/raw", name])
+    return _read_idx(info, path, ["raw", f"{inner}/raw", name])
 
 
 def _find(folder: str, subfolders: Sequence[str], names: Sequence[str]) -> str:

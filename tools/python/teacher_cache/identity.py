@@ -56,15 +56,23 @@ class CacheIdentity:
     @staticmethod
     def from_json(members: Mapping[str, Any]) -> CacheIdentity:
         """The identity in a manifest; KeyError, TypeError or ValueError where it is none."""
-        kinds = {"str": str, "int": int}
-        values = {}
-        for field in fields(CacheIdentity):
-            value = members[field.name]
-            kind = kinds.get(field.type)
-            if kind is not None and (type(value) is not kind):
-                raise TypeError(f"{field.name} is {value!r}")
-            values[field.name] = tuple(value) if isinstance(value, list) else value
-        return CacheIdentity(**values)
+        augmentations = typed(members, "augmentations", dict)
+        return CacheIdentity(
+            formatVersion=typed(members, "formatVersion", int),
+            dataset=typed(members, "dataset", str),
+            datasetHash=typed(members, "datasetHash", str),
+            classes=typed(members, "classes", int),
+            height=typed(members, "height", int),
+            width=typed(members, "width", int),
+            augmentations={kind: typed(augmentations, kind, str) for kind in augmentations},
+            viewSeed=typed(members, "viewSeed", int),
+            teacherArchitecture=typed(members, "teacherArchitecture", str),
+            teacherWeights=typed(members, "teacherWeights", str),
+            teacherMean=tuple(typed(members, "teacherMean", list)),
+            teacherStd=tuple(typed(members, "teacherStd", list)),
+            logits=typed(members, "logits", str),
+            featurePrecision=typed(members, "featurePrecision", str),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The fields as a manifest has them."""
@@ -100,6 +108,14 @@ class CacheIdentity:
         return members
 
 
+def typed(members: Mapping[str, Any], name: str, kind: type) -> Any:
+    """A member of a JSON object; KeyError where it is missing, TypeError where it is no `kind`."""
+    value = members[name]
+    if type(value) is not kind:
+        raise TypeError(f"{name} is {value!r}, expected {kind.__name__}")
+    return value
+
+
 def canonical_json(value: Any) -> str:
     """The one text of a value: sorted names, no spaces, shortest exact floats."""
     if isinstance(value, str):
@@ -114,7 +130,7 @@ def canonical_json(value: Any) -> str:
     return "[" + ",".join(canonical_json(item) for item in value) + "]"
 
 
-def float_text(value: float) -> str:
+def float_text(value: Any) -> str:
     """The shortest decimal of an fp32 number that parses back.
 
     Plain with at least one digit after the point where 1e-4 ≤ |value| ≤ 2^24 or it is 0;

@@ -9,6 +9,7 @@ import fcntl
 import os
 import socket
 import time
+from typing import Optional
 
 from .errors import Locked
 
@@ -20,17 +21,18 @@ class WriterLock:
         """Takes the lock of `directory` or fails at once, naming the holder."""
         path = os.path.join(directory, "writer.lock")
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._descriptor = os.open(path, flags, 0o644)
+        descriptor = os.open(path, flags, 0o644)
+        self._descriptor: Optional[int] = descriptor
         try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            lines = os.pread(self._descriptor, 1024, 0).decode(errors="replace").splitlines()
+            lines = os.pread(descriptor, 1024, 0).decode(errors="replace").splitlines()
             self.release()
             raise Locked(directory, lines[0] if lines else "another process") from None
         since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
         line = f"host {socket.gethostname()}, pid {os.getpid()}, since {since}\n"
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, line.encode(), 0)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, line.encode(), 0)
 
     def release(self) -> None:
         """Gives the lock up."""

@@ -151,12 +151,12 @@ class StoredRows:
             return StoredRows(
                 np.zeros((0, classes), np.float32), none, none.astype(np.uint64), None
             )
-        stored = [part.stored_confidences for part in parts]
+        stored = [p.stored_confidences for p in parts if p.stored_confidences is not None]
         return StoredRows(
             np.concatenate([part.logits for part in parts]),
             np.concatenate([part.labels for part in parts]),
             np.concatenate([part.pixel_hashes for part in parts]),
-            None if stored[0] is None else np.concatenate(stored),
+            np.concatenate(stored) if stored else None,
         )
 
     @property

@@ -10,7 +10,7 @@ from typing import Any, Mapping, Optional
 
 from .errors import Corrupt, NotACache, WrongVersion
 from .files import replace_file
-from .identity import FORMAT_VERSION, CacheIdentity
+from .identity import FORMAT_VERSION, CacheIdentity, typed
 from .ranges import IndexRanges
 from .views import KINDS, PLAIN, ROUND_LIMIT, View
 
@@ -32,8 +32,8 @@ class TapShape:
 
     @staticmethod
     def from_json(members: Mapping[str, Any]) -> TapShape:
-        sides = (_typed(members, name, int) for name in ("height", "width", "channels"))
-        return TapShape(_typed(members, "tap", str), *sides)
+        sides = (typed(members, name, int) for name in ("height", "width", "channels"))
+        return TapShape(typed(members, "tap", str), *sides)
 
     @property
     def count(self) -> int:
@@ -103,19 +103,19 @@ class UnitEntry:
     @staticmethod
     def from_json(members: Mapping[str, Any]) -> UnitEntry:
         entry = UnitEntry(
-            path=_typed(members, "path", str),
+            path=typed(members, "path", str),
             images=IndexRanges.parse(members["images"]),
             logits=ViewRanges.from_json(members["logits"]),
             features=tuple(
                 (TapShape.from_json(item["shape"]), ViewRanges.from_json(item["views"]))
                 for item in members["features"]
             ),
-            records=_typed(members, "records", int),
-            feature_records=_typed(members, "featureRecords", int),
-            bytes=_typed(members, "bytes", int),
-            sha256=_typed(members, "sha256", str),
-            content=_typed(members, "content", str),
-            kernel_level=_typed(members, "kernelLevel", str),
+            records=typed(members, "records", int),
+            feature_records=typed(members, "featureRecords", int),
+            bytes=typed(members, "bytes", int),
+            sha256=typed(members, "sha256", str),
+            content=typed(members, "content", str),
+            kernel_level=typed(members, "kernelLevel", str),
             logit_error=float(members["logitError"]),
         )
         entry._check()
@@ -241,9 +241,3 @@ def is_possible(shape: TapShape) -> bool:
     sides = (shape.height, shape.width, shape.channels)
     return all(type(n) is int and 1 <= n <= 65_535 for n in sides) and shape.count * 4 <= RAW_LIMIT
 
-
-def _typed(members: Mapping[str, Any], name: str, kind: type) -> Any:
-    value = members[name]
-    if type(value) is not kind:
-        raise TypeError(f"{name} is {value!r}")
-    return value

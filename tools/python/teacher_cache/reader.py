@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Iterator, Optional, Sequence, Union
+from typing import Any, Iterator, Optional, Union
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from .lookup import Lookup
 from .manifest import Manifest, TapShape
 from .records import BLOCK, open_record
 from .units import Unit, open_unit
-from .views import KINDS, AnyView, AnyViews, View, ViewSet, view_codes, view_of_code
+from .views import KINDS, AnyView, AnyViews, ImageIds, View, ViewSet, view_codes, view_of_code
 
 # What is decoded at once should stay in a core's nearest caches.
 _LOGITS_AT_ONCE = 8192
@@ -73,7 +73,7 @@ class Cache:
         return {shape.tap: shape for unit in self.manifest.units for shape, _ in unit.features}
 
     def view_set(
-        self, images: Optional[Sequence[int]] = None, tap: Optional[str] = None
+        self, images: Optional[ImageIds] = None, tap: Optional[str] = None
     ) -> ViewSet:
         """The views whose logits (with a tap: features) all of `images` have, by default all
         images of the cache; rounds count from 0 without a gap."""
@@ -145,15 +145,15 @@ class Cache:
                 return int(self.read_batch([image], unit.logits.views()[0]).labels[0])
         raise Missing(f"logits of image {image}", self.path)
 
-    def logits_batch(self, images: Sequence[int], views: AnyViews) -> np.ndarray:
+    def logits_batch(self, images: ImageIds, views: AnyViews) -> np.ndarray:
         """Logits N×C fp32 of one view each of N images; `views` is one for all or one for each."""
         return self.read_batch(images, views).logits
 
-    def features_batch(self, images: Sequence[int], views: AnyViews, tap: str) -> np.ndarray:
+    def features_batch(self, images: ImageIds, views: AnyViews, tap: str) -> np.ndarray:
         """Features N×H×W×C fp32 at a tap of one view each of N images."""
         return self.read_features(images, views, tap)[0]
 
-    def read_batch(self, images: Sequence[int], views: AnyViews) -> StoredRows:
+    def read_batch(self, images: ImageIds, views: AnyViews) -> StoredRows:
         """Logits, labels, pixel hashes and confidences of one view each of N images."""
         ids = np.asarray(images, np.int64).reshape(-1)
         keys, holders = self._lookup.find(ids, view_codes(views, ids.size))
@@ -162,7 +162,7 @@ class Cache:
         return StoredRows.joined(parts, self.identity.classes)
 
     def read_features(
-        self, images: Sequence[int], views: AnyViews, tap: str
+        self, images: ImageIds, views: AnyViews, tap: str
     ) -> tuple[np.ndarray, np.ndarray]:
         """Features N×H×W×C fp32 at a tap, and the hashes of the pixels behind them."""
         if tap not in self.taps:

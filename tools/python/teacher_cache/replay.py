@@ -10,7 +10,8 @@ import xxhash
 from .datasets import DatasetInfo, ImageSet
 from .draws import Distortion, distortions, weak_crops
 from .operations import apply, cut
-from .views import CROP, PLAIN, STRONG, WEAK, AnyView, AnyViews, View, view_codes, view_of_code
+from .views import CROP, PLAIN, STRONG, WEAK, AnyView, AnyViews, ImageIds, View
+from .views import view_codes, view_of_code
 
 
 class ViewRenderer:
@@ -28,7 +29,7 @@ class ViewRenderer:
         """The pixels H×W×3 uint8 of one view."""
         return self.render_batch([image], view)[0]
 
-    def render_batch(self, images: Sequence[int], views: AnyViews) -> np.ndarray:
+    def render_batch(self, images: ImageIds, views: AnyViews) -> np.ndarray:
         """The pixels N×H×W×3 uint8 of one view each of N images; `views` is one for all or one for
         each."""
         ids = np.asarray(images, np.int64).reshape(-1)

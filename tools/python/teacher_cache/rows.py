@@ -167,7 +167,7 @@ class EncodedRows:
 
 def variable_length_sizes(values: np.ndarray) -> np.ndarray:
     """Bytes of numbers below 2^32 at seven bits a byte."""
-    return 1 + sum((values >= 1 << bits).astype(np.int64) for bits in (7, 14, 21, 28))
+    return 1 + (values[:, None] >= 1 << np.array([7, 14, 21, 28])).sum(1)
 
 
 def variable_length(value: int) -> bytes:

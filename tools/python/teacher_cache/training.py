@@ -13,7 +13,7 @@ from .datasets import ImageSet, load_train
 from .errors import Mismatch, Missing, ReplayMismatch
 from .reader import Cache
 from .replay import ViewRenderer, normalize, pixel_hashes
-from .views import PLAIN, STRONG, WEAK, View, ViewSet
+from .views import PLAIN, STRONG, WEAK, ImageIds, View, ViewSet
 
 
 class Dataset(torch.utils.data.Dataset):
@@ -43,7 +43,7 @@ class Dataset(torch.utils.data.Dataset):
         kind: str = "weak",
         *,
         taps: Sequence[str] = (),
-        images: Optional[Sequence[int]] = None,
+        images: Optional[ImageIds] = None,
         mean: Optional[Sequence[float]] = None,
         std: Optional[Sequence[float]] = None,
     ):

@@ -22,7 +22,6 @@ from .records import (
     ENCODINGS,
     FEATURE_ENCODINGS,
     LOGITS_TABLE,
-    OVERHEAD,
     SEGMENT_LIMIT,
     features_table,
     make_segment,

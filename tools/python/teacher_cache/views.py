@@ -53,6 +53,7 @@ class View(NamedTuple):
 
 AnyView = Union[View, str]
 AnyViews = Union[AnyView, Sequence[AnyView]]
+ImageIds = Union[Sequence[int], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -71,13 +72,13 @@ class ViewSet:
     @staticmethod
     def parse(text: str) -> ViewSet:
         """The set of a list such as `weak:16,strong:16`; ValueError names what is wrong."""
-        found: dict[str, object] = {}
+        found: dict[str, int] = {}
         for item in (part.strip(" ") for part in text.split(",")):
             match = re.fullmatch(r"(weak|strong):([0-9]{1,9})", item, re.ASCII)
             if item == "plain":
-                name, value = "plain", True
+                name, value = "plain", 1
             elif item == "weak:all":
-                name, value = "crops", True
+                name, value = "crops", 1
             elif match and 1 <= int(match[2]) <= ROUND_LIMIT:
                 name, value = match[1], int(match[2])
             else:
@@ -88,7 +89,10 @@ class ViewSet:
             if name in found:
                 raise ValueError(f'the views "{text}" name {item} twice; name it once')
             found[name] = value
-        return ViewSet(**found)
+        return ViewSet(
+            bool(found.get("plain")), found.get("weak", 0), found.get("strong", 0),
+            bool(found.get("crops")),
+        )  # fmt: skip
 
     @staticmethod
     def of(views: Union[ViewSet, str]) -> ViewSet:

@@ -18,7 +18,7 @@ from .plan import WorkUnit, missing_work
 from .ranges import IndexRanges
 from .replay import ViewRenderer, pixel_hashes
 from .unit_writer import UnitWriter, write_error
-from .views import ViewSet
+from .views import ImageIds, ViewSet
 from .weights import Teacher
 
 # Takes views N×H×W×3 uint8 and gives logits N×C or (logits, {tap: N×H×W×C}).
@@ -50,7 +50,7 @@ class Writer:
         views: Union[ViewSet, str],
         taps: Optional[Mapping[str, Sequence[int]]] = None,
         feature_views: Union[ViewSet, str] = "weak:1",
-        images: Optional[Sequence[int]] = None,
+        images: Optional[ImageIds] = None,
         view_seed: int = 0,
         logits: str = "q8",
         feature_precision: str = "fp16",

@@ -52,8 +52,8 @@ class Writing(unittest.TestCase):
                 self.assertEqual(*paths)
                 # Every view, and every view that has features for each tap.
                 proof = self.verified("--teacher", support.teacher_file())
-                views = len(IMAGES) * 5
-                self.assertEqual(proof["records_checked"], views + len(IMAGES) * 2 * len(support.TAPS))
+                views, maps = len(IMAGES) * 5, len(IMAGES) * 2 * len(support.TAPS)
+                self.assertEqual(proof["records_checked"], views + maps)
                 self.assertEqual(proof["views_replayed"], views)
                 self.assertTrue(proof["ok"])
         self.assertEqual(self.answers.seen, 3 * views)
