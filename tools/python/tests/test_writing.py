@@ -50,6 +50,8 @@ class Writing(unittest.TestCase):
                 self.assertEqual(self.content_hash(self.path), self.content_hash(cache_path(name)))
                 paths = [[unit.path for unit in c.manifest.units] for c in (made, dumped)]
                 self.assertEqual(*paths)
+                errors = [c.info["largest_logit_error"] for c in (made, dumped)]
+                self.assertEqual(*errors)
                 # Every view, and every view that has features for each tap.
                 proof = self.verified("--teacher", support.teacher_file())
                 views, maps = len(IMAGES) * 5, len(IMAGES) * 2 * len(support.TAPS)
@@ -57,6 +59,37 @@ class Writing(unittest.TestCase):
                 self.assertEqual(proof["views_replayed"], views)
                 self.assertTrue(proof["ok"])
         self.assertEqual(self.answers.seen, 3 * views)
+
+    def test_units_are_cut_as_swift_cuts_them(self):
+        # So many features that a unit has room for 256 images only.
+        support.dump(
+            self.path, "weak:all", "--features", ",".join(support.TAPS), "--feature-views",
+            "weak:all",
+        )  # fmt: skip
+        paths = [unit.path for unit in teacher_cache.open(self.path).manifest.units]
+        self.assertEqual(len(paths), 2)
+        self.path = self.path.with_name("planned")
+        every = {"views": "weak:all", "feature_views": "weak:all", "feature_precision": "fp16"}
+        with support.writer(self.path, "q8", **every) as writer:
+            self.assertEqual([f"units/{unit.name}" for unit in writer.missing()], paths)
+
+    def test_more_rounds_than_a_record_holds(self):
+        def teacher(pixels):
+            seeds = teacher_cache.pixel_hashes(pixels)
+            rows = [np.random.default_rng(seed).normal(size=10) * 9 for seed in seeds]
+            return np.array(rows, np.float32)
+
+        for codec in ("fp32", "coarse"):
+            self.path = self.path.with_name(codec)
+            with support.writer(self.path, codec, views="weak:33,strong:70", taps={}) as writer:
+                writer.fill(teacher)
+            self.assertEqual(self.verified()["views_replayed"], len(IMAGES) * 103)
+            cache = teacher_cache.open(self.path)
+            renderer = teacher_cache.ViewRenderer(support.digits(), 0)
+            for view in ("weak:32", "strong:31", "strong:32", "strong:69"):
+                expected = teacher(renderer.render_batch(IMAGES, view))
+                difference = np.abs(cache.logits_batch(IMAGES, view) - expected).max()
+                self.assertLessEqual(difference, cache.info["largest_logit_error"])
 
     def test_swift_goes_on_where_python_stopped_and_python_where_swift_did(self):
         self.write("q8", views="plain,weak:1")
