@@ -11,6 +11,7 @@ Python.
 """
 
 from .datasets import DATASETS, DatasetInfo, ImageSet, load_train
+from .epochs import EpochBatch, EpochViews
 from .errors import (
     CacheError,
     Corrupt,

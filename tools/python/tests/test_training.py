@@ -1,4 +1,4 @@
-"""The PyTorch side: a data set that proves its pixels, and a network as a teacher."""
+"""Epochs that prove their pixels, also as a PyTorch data set, and a network as a teacher."""
 
 import importlib.util
 import json
@@ -54,45 +54,63 @@ class Datasets(unittest.TestCase):
                 self.assertEqual(labels, rows.labels.tolist())
                 self.assertEqual(tuple(batches[0][0].shape), (3, 3, 28, 28))
 
+
+@support.needs_programs
+class Epochs(unittest.TestCase):
+    def test_a_batch_is_what_the_teacher_saw_and_said(self):
+        cache = teacher_cache.open(cache_path("q8"))
+        epochs = teacher_cache.EpochViews(cache, support.digits(), taps=support.TAPS)
+        renderer = teacher_cache.ViewRenderer(support.digits(), 0)
+        for epoch in range(3):
+            view = f"weak:{epoch % 2}"
+            batch = epochs.batch([2, 0], epoch)
+            ids = [IMAGES[2], IMAGES[0]]
+            self.assertTrue(np.array_equal(batch.pixels, renderer.render_batch(ids, view)))
+            self.assertEqual(batch.labels.tolist(), [cache.label(image) for image in ids])
+            self.assertTrue(same_bits(batch.logits, cache.logits_batch(ids, view)))
+            for tap in support.TAPS:
+                expected = cache.features_batch(ids, view, tap)
+                self.assertTrue(same_bits(batch.features[tap], expected))
+
     def test_all_pairs_of_rounds_come_up(self):
         weak, strong = (
-            teacher_cache.Dataset(cache_path("coarse"), support.digits(), kind)
+            teacher_cache.EpochViews(cache_path("coarse"), support.digits(), kind)
             for kind in ("weak", "strong")
         )
         pairs = set()
         for epoch in range(2 * 34):
-            weak.set_epoch(epoch)
-            strong.set_epoch(epoch)
-            self.assertEqual(weak.view.round, epoch % 2)
-            self.assertEqual(strong.view.round, (epoch + epoch // math.lcm(2, 34)) % 34)
-            pairs.add((weak.view, strong.view))
+            self.assertEqual(weak.view(epoch).round, epoch % 2)
+            shift = epoch // math.lcm(2, 34)
+            self.assertEqual(strong.view(epoch).round, (epoch + shift) % 34)
+            pairs.add((weak.view(epoch), strong.view(epoch)))
         self.assertEqual(len(pairs), 2 * 34)
 
     def test_all_weak_views_never_come_round_again(self):
-        data = teacher_cache.Dataset(cache_path("all"), support.digits())
-        data.set_epoch(1234)
-        self.assertEqual(str(data.view), "weak:1234")
-        self.assertEqual(len(list(data)), len(IMAGES))
+        epochs = teacher_cache.EpochViews(cache_path("all"), support.digits())
+        self.assertEqual(str(epochs.view(1234)), "weak:1234")
+        self.assertEqual(epochs.batch(range(len(IMAGES)), 1234).logits.shape, (len(IMAGES), 10))
 
     def test_a_changed_pixel_is_found(self):
-        data = teacher_cache.Dataset(cache_path("q8"), support.digits(), "plain")
         pixels = support.digits().pixels.copy()
         pixels[IMAGES[1], 14, 14, 1] ^= 1
         info, labels = support.digits().info, support.digits().labels
         changed = teacher_cache.ImageSet(info, pixels, labels)
         with self.assertRaises(teacher_cache.Mismatch):
-            teacher_cache.Dataset(cache_path("q8"), changed)
-        # Changed after it was compared: the replay proof itself.
-        data._renderer.images = changed
-        self.assertEqual(len(data[0]), 3)
+            teacher_cache.EpochViews(cache_path("q8"), changed)
+        # Changed after the images were compared: the replay proof itself.
+        epochs = teacher_cache.EpochViews(cache_path("q8"), support.digits(), "plain")
+        epochs.renderer.images = changed
+        epochs.batch([0, 2], 0)
         with self.assertRaisesRegex(teacher_cache.ReplayMismatch, f"image {IMAGES[1]}, view plain"):
-            data.__getitems__([0, 1, 2])
+            epochs.batch([0, 1, 2], 0)
 
     def test_views_that_are_not_there_are_named(self):
         with self.assertRaisesRegex(teacher_cache.Missing, "strong"):
-            teacher_cache.Dataset(cache_path("all"), support.digits(), "strong")
+            teacher_cache.EpochViews(cache_path("all"), support.digits(), "strong")
         with self.assertRaisesRegex(teacher_cache.Missing, "stage1"):
-            teacher_cache.Dataset(cache_path("q8"), support.digits(), "strong", taps=["stage1"])
+            teacher_cache.EpochViews(cache_path("q8"), support.digits(), "strong", taps=["stage1"])
+        with self.assertRaisesRegex(ValueError, "crop"):
+            teacher_cache.EpochViews(cache_path("q8"), support.digits(), "crop")
 
 
 @support.needs_programs
