@@ -111,8 +111,8 @@ class UnitWriter:
         environment = self._open_environment()
         while True:
             try:
-                tables = {name: environment.open_db(name) for name, _, _ in self._pending}
-                tables[_ACCOUNT] = environment.open_db(_ACCOUNT)
+                names = {name for name, _, _ in self._pending} | {_ACCOUNT}
+                tables = {name: environment.open_db(name) for name in sorted(names)}
                 with environment.begin(write=True) as transaction:
                     for name, key, value in self._pending:
                         if not transaction.put(key, value, db=tables[name], append=True):

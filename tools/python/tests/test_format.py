@@ -1,5 +1,6 @@
 """The byte format, against a second implementation of it and the fixtures of the Swift tests."""
 
+import math
 import unittest
 
 import support
@@ -7,6 +8,7 @@ from support import same_bits
 
 import numpy as np
 from teacher_cache import identity, records
+from teacher_cache.confidence import confidences, doubts, exponential
 from teacher_cache.content import ContentSum
 from teacher_cache.errors import MalformedRecord
 from teacher_cache.features import decode_features, encode_features, pack_planes
@@ -145,6 +147,28 @@ class Random(unittest.TestCase):
         data[size - 1] |= 0x80
         with self.assertRaises(MalformedRecord):
             decode_rows(data, starts, np.array([size]), 5)
+
+
+class Confidence(unittest.TestCase):
+    def test_the_exponential_is_that_of_mathematics(self):
+        x = -np.concatenate([np.linspace(0, 40, 9999), np.linspace(40, 708, 999), [1e300, 746]])
+        expected = np.array([math.exp(value) for value in x])
+        self.assertTrue((np.abs(exponential(x) - expected) <= 2 * np.spacing(expected)).all())
+
+    def test_its_bits_are_those_of_the_swift_programs(self):
+        # Printed by `exponential` of Sources/Tensors.
+        bits = {
+            -0.35099355355702294: 0x3FE68712746574BC,
+            -0.08115621946364973: 0x3FED816E3E1CBD62,
+        }
+        found = exponential(np.array(list(bits))).view(np.uint64).tolist()
+        self.assertEqual(found, list(bits.values()))
+
+    def test_confidence_and_doubt(self):
+        logits = np.array([[0, 0, 0, 0], [9, 9, -9, -9], [100, 0, 0, 0]], np.float32)
+        self.assertTrue(np.allclose(confidences(logits), [0.25, 0.5, 1]))
+        halves = doubts(logits).view(np.float16)
+        self.assertTrue(np.allclose(halves, [0.75, 0.5, 0]))
 
 
 class Texts(unittest.TestCase):
