@@ -160,6 +160,7 @@ class Confidence(unittest.TestCase):
         bits = {
             -0.35099355355702294: 0x3FE68712746574BC,
             -0.08115621946364973: 0x3FED816E3E1CBD62,
+            -743.001289430022: 0x0000000000000004,
         }
         found = exponential(np.array(list(bits))).view(np.uint64).tolist()
         self.assertEqual(found, list(bits.values()))

@@ -1,5 +1,6 @@
 """Views in NumPy, against the fixtures that Pillow's results are written into."""
 
+import os
 import unittest
 
 import support
@@ -94,6 +95,13 @@ class Images(unittest.TestCase):
         images = teacher_cache.load_train("mnist", support.DIGITS)
         self.assertEqual(images.pixels.shape, (4000, 28, 28, 3))
         self.assertEqual(images.labels.shape, (4000,))
+
+    @unittest.skipUnless("CIFAR_ROOT" in os.environ, "needs CIFAR-100 under CIFAR_ROOT")
+    def test_cifar_has_the_hash_that_swift_writes_into_manifests(self):
+        images = teacher_cache.load_train("cifar100", os.environ["CIFAR_ROOT"])
+        self.assertEqual(images.pixels.shape, (50_000, 32, 32, 3))
+        expected = "f8e458dd8413605e505c6138eb2ed9ed2de756f1464b085ab760c4b1352b2a22"
+        self.assertEqual(images.content_hash, expected)
 
     def test_missing_and_wrong_files_are_named(self):
         with self.assertRaises(teacher_cache.DatasetError):
