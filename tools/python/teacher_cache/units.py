@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import weakref
 from typing import Optional
 
@@ -59,19 +60,23 @@ class Unit:
 
 # py-lmdb refuses to open a path twice, so readers of one cache share its units.
 _open: weakref.WeakValueDictionary[str, Unit] = weakref.WeakValueDictionary()
+_opening = threading.Lock()
 
 
 def open_unit(entry: UnitEntry, directory: str) -> Unit:
     """The unit of the cache at `directory`, opened or shared with another reader."""
     name = os.path.realpath(os.path.join(directory, entry.path))
-    unit = _open.get(name)
-    if unit is None or unit.entry != entry:
-        unit = _open[name] = Unit(entry, directory)
-    return unit
+    with _opening:
+        unit = _open.get(name)
+        if unit is None or unit.entry != entry:
+            unit = _open[name] = Unit(entry, directory)
+        return unit
 
 
 def _forget_inherited() -> None:
     """In the child of a fork: what the parent opened is closed here, and stays open there."""
+    global _opening
+    _opening = threading.Lock()  # another thread of the parent may have held it
     for unit in list(_open.values()):
         unit.close()
     _open.clear()

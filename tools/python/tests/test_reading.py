@@ -1,5 +1,6 @@
 """Caches that teacher-dump made, read here: every record equals what `teacher-dump read` prints."""
 
+import concurrent.futures
 import json
 import multiprocessing
 import os
@@ -143,6 +144,16 @@ class Processes(unittest.TestCase):
                 os._exit(status)
         self.assertEqual(os.waitpid(child, 0)[1], 0)
         self.assertEqual([sum_in_worker(cache) for cache in caches], expected)
+
+    def test_threads_share_a_cache_and_leave_nothing_behind(self):
+        path = support.copied("q8")
+        expected = sum_in_worker(teacher_cache.open(cache_path("q8")))
+        for _ in range(5):
+            cache = teacher_cache.open(path)
+            with concurrent.futures.ThreadPoolExecutor(8) as threads:
+                found = list(threads.map(sum_in_worker, [cache] * 16))
+            self.assertEqual(found, [expected] * 16)
+        self.assertEqual([file.name for file in path.glob("units/*/*")], ["data.mdb"])
 
     def test_an_object_can_be_sent(self):
         cache = teacher_cache.open(cache_path("q8"))
