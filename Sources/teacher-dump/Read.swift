@@ -12,6 +12,7 @@ struct Read: ParsableCommand {
     discussion: """
       Example:
         teacher-dump read caches/r56 --image 7 --view weak:3
+        teacher-dump read caches/r56 --image 7 --view weak:0 --tap stage3 --json
       """)
 
   @Argument(help: ArgumentHelp("Folder of the cache.", valueName: "cache"))
@@ -20,17 +21,23 @@ struct Read: ParsableCommand {
   var image: Int
   @Option(help: ArgumentHelp("plain, weak:N, strong:N or crop:N.", valueName: "view"))
   var view: String
+  @Option(
+    help: ArgumentHelp(
+      "Also print the features of this tap, row by row, channels last.", valueName: "name"))
+  var tap: String?
   @Flag(help: "Print one JSON object.")
   var json = false
 
   func run() throws {
     let key = ViewKey(image: image, view: try View(parsing: view))
-    let record = try CacheReader.open(cache).read(image: key.image, view: key.view)
+    let reader = try CacheReader.open(cache)
+    let record = try reader.read(image: key.image, view: key.view)
+    let values = try tap.map { try features(of: $0, at: key, in: reader) }
     let top = record.logits.indices.sorted { record.logits[$0] > record.logits[$1] }.prefix(5)
     let hash = String(record.pixelHash, radix: 16)
     let paddedHash = String(repeating: "0", count: 16 - hash.count) + hash
     if json {
-      let members: [(String, JSONValue)] = [
+      var members: [(String, JSONValue)] = [
         ("image", .integer(image)), ("view", .string(key.view.description)),
         ("label", .integer(record.label)),
         ("logits", .array(record.logits.map(JSONValue.single))),
@@ -45,6 +52,7 @@ struct Read: ParsableCommand {
             })
         ),
       ]
+      if let values { members.append(("values", .array(values.map(JSONValue.single)))) }
       printResult(JSONValue.object(members).text)
       return
     }
@@ -58,5 +66,20 @@ struct Read: ParsableCommand {
     for shape in record.features {
       printResult("features \(shape.tap): \(shape.height)×\(shape.width)×\(shape.channels)")
     }
+    if let values { printResult(values.map(\.description).joined(separator: " ")) }
+  }
+
+  /// H×W×C values.
+  private func features(
+    of tap: String, at key: ViewKey, in reader: CacheReader
+  ) throws -> [Float] {
+    guard let shape = reader.shape(of: tap) else {
+      throw CacheError.missing(what: "features of \(tap)", path: cache)
+    }
+    var values = [Float](repeating: 0, count: shape.count)
+    try values.withUnsafeMutableBufferPointer { values in
+      _ = try reader.readFeatures(key, tap: tap, into: values)
+    }
+    return values
   }
 }

@@ -70,6 +70,14 @@ struct MainJobTests {
     #expect(
       read["features"] as? [String: [Int]]
         == ["stage1": [28, 28, 16], "stage2": [14, 14, 32], "stage3": [7, 7, 64]])
+    #expect(read["values"] == nil)
+    let tap = { (name: String) in
+      try Program.run(
+        "teacher-dump",
+        ["read", cache, "--image", "40", "--view", "weak:0", "--tap", name, "--json"])
+    }
+    #expect((try Program.json(tap("stage3").output)["values"] as? [Double])?.count == 7 * 7 * 64)
+    #expect(try tap("stage4").status == 66)
 
     let verified = try Program.run(
       "teacher-dump",

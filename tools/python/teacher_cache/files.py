@@ -1,0 +1,67 @@
+"""Files as a cache needs them: whole or absent, durable."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import Optional
+
+_NETWORK = {
+    "nfs", "nfs4", "lustre", "cifs", "smb3", "smbfs", "fuse", "fuseblk", "9p", "ceph", "gpfs",
+    "afs", "beegfs", "pvfs2",
+}  # fmt: skip
+
+
+def sync(path: str) -> None:
+    """Makes a file's bytes or a directory's names durable."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def move(source: str, target: str) -> None:
+    """Renames and makes the new name durable."""
+    os.rename(source, target)
+    sync(os.path.dirname(os.path.abspath(target)))
+
+
+def replace_file(path: str, content: bytes) -> None:
+    """Replaces `path` as a whole: another file, fsync, rename, fsync of the directory."""
+    temporary = path + ".tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    with os.fdopen(os.open(temporary, flags, 0o644), "wb") as file:
+        try:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError:
+            os.unlink(temporary)
+            raise
+    move(temporary, path)
+
+
+def sha256(path: str) -> str:
+    """SHA-256 of a file in lower-case hex."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while part := file.read(1 << 20):
+            digest.update(part)
+    return digest.hexdigest()
+
+
+def network_type(path: str) -> Optional[str]:
+    """The type of the network file system that `path` lies on, or None."""
+    status = os.stat(path)
+    device = f"{os.major(status.st_dev)}:{os.minor(status.st_dev)}"
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
+            lines = [line.split() for line in file]
+    except OSError:
+        return None
+    for fields in lines:
+        if len(fields) > 6 and fields[2] == device and "-" in fields:
+            kind = fields[fields.index("-") + 1]
+            return kind if kind in _NETWORK or kind.startswith("fuse.") else None
+    return None

@@ -1,0 +1,243 @@
+"""`manifest.json`: what a cache consists of."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from typing import Any, Mapping, Optional
+
+from .errors import Corrupt, NotACache, WrongVersion
+from .files import replace_file
+from .identity import FORMAT_VERSION, CacheIdentity, typed
+from .ranges import IndexRanges
+from .views import KINDS, PLAIN, ROUND_LIMIT, View
+
+FILE_NAME = "manifest.json"
+LMDB_FORMAT = "0.9"
+RAW_LIMIT = 16 << 20
+_BYTE_LIMIT = 64 << 20
+_UNIT_LIMIT = 100_000
+
+
+@dataclass(frozen=True)
+class TapShape:
+    """A tap and the shape of what it gives for one view, height × width × channels."""
+
+    tap: str
+    height: int
+    width: int
+    channels: int
+
+    @staticmethod
+    def from_json(members: Mapping[str, Any]) -> TapShape:
+        sides = (typed(members, name, int) for name in ("height", "width", "channels"))
+        return TapShape(typed(members, "tap", str), *sides)
+
+    @property
+    def count(self) -> int:
+        return self.height * self.width * self.channels
+
+
+@dataclass(frozen=True)
+class ViewRanges:
+    """A set of views as ranges of rounds by kind."""
+
+    kinds: Mapping[int, IndexRanges]
+
+    @staticmethod
+    def of(views: list[View]) -> ViewRanges:
+        kinds = sorted({view.kind for view in views})
+        return ViewRanges(
+            {kind: IndexRanges.of(v.round for v in views if v.kind == kind) for kind in kinds}
+        )
+
+    @staticmethod
+    def from_json(members: Mapping[str, str]) -> ViewRanges:
+        kinds = {}
+        for name, text in members.items():
+            if name not in KINDS:
+                raise ValueError(f"there is no view kind {name}")
+            rounds = IndexRanges.parse(text)
+            limit = 1 if KINDS.index(name) == PLAIN else ROUND_LIMIT
+            if rounds.ranges and rounds.ranges[-1][1] >= limit:
+                raise ValueError(f"there are no views {name}:{text}")
+            kinds[KINDS.index(name)] = rounds
+        return ViewRanges(kinds)
+
+    def to_json(self) -> dict[str, str]:
+        return {KINDS[kind]: str(rounds) for kind, rounds in self.kinds.items()}
+
+    def __contains__(self, view: View) -> bool:
+        return view.kind in self.kinds and view.round in self.kinds[view.kind]
+
+    def __len__(self) -> int:
+        return sum(len(rounds) for rounds in self.kinds.values())
+
+    def views(self) -> list[View]:
+        """In stable order."""
+        return [
+            View(kind, round)
+            for kind in sorted(self.kinds)
+            for round in self.kinds[kind].numbers().tolist()
+        ]
+
+
+@dataclass(frozen=True)
+class UnitEntry:
+    """One sealed unit as the manifest lists it."""
+
+    path: str
+    images: IndexRanges
+    logits: ViewRanges
+    features: tuple[tuple[TapShape, ViewRanges], ...]
+    records: int
+    feature_records: int
+    bytes: int
+    sha256: str
+    content: str
+    kernel_level: str
+    logit_error: float
+
+    @staticmethod
+    def from_json(members: Mapping[str, Any]) -> UnitEntry:
+        entry = UnitEntry(
+            path=typed(members, "path", str),
+            images=IndexRanges.parse(members["images"]),
+            logits=ViewRanges.from_json(members["logits"]),
+            features=tuple(
+                (TapShape.from_json(item["shape"]), ViewRanges.from_json(item["views"]))
+                for item in members["features"]
+            ),
+            records=typed(members, "records", int),
+            feature_records=typed(members, "featureRecords", int),
+            bytes=typed(members, "bytes", int),
+            sha256=typed(members, "sha256", str),
+            content=typed(members, "content", str),
+            kernel_level=typed(members, "kernelLevel", str),
+            logit_error=float(members["logitError"]),
+        )
+        entry._check()
+        return entry
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "path": self.path,
+            "images": str(self.images),
+            "logits": self.logits.to_json(),
+            "features": [
+                {"shape": dict(vars(shape)), "views": views.to_json()}
+                for shape, views in self.features
+            ],
+            "records": self.records,
+            "featureRecords": self.feature_records,
+            "bytes": self.bytes,
+            "sha256": self.sha256,
+            "content": self.content,
+            "kernelLevel": self.kernel_level,
+            "logitError": self.logit_error,
+        }
+
+    def feature_views(self, tap: str) -> Optional[ViewRanges]:
+        """The views that have features of a tap, or None where there are none."""
+        return next((views for shape, views in self.features if shape.tap == tap), None)
+
+    def holds(self, view: View, tap: Optional[str] = None) -> bool:
+        """Whether the unit has logits or, with a tap, features of a view of its images."""
+        views = self.logits if tap is None else self.feature_views(tap)
+        return views is not None and view in views
+
+    def _check(self) -> None:
+        """ValueError for figures that are impossible: paths stay inside, sizes are bounded."""
+        images = len(self.images)
+        per_image = sum(len(views) for _, views in self.features)
+        taps = [shape.tap for shape, _ in self.features]
+        checks = {
+            f'the path "{self.path}" is not a unit\'s': re.fullmatch(
+                r"units/[0-9a-z-]{1,100}", self.path, re.ASCII
+            ),
+            "a hash is not 64 hex digits": all(
+                re.fullmatch("[0-9a-f]{64}", text) for text in (self.sha256, self.content)
+            ),
+            f"{self.bytes} bytes are no LMDB file": self.bytes > 0 and self.bytes % 4096 == 0,
+            f"{images} images in {self.bytes} bytes": 0 < images <= self.bytes,
+            f"{self.records} records": self.records == images * len(self.logits),
+            f"{self.feature_records} features": self.feature_records == images * per_image,
+            "a tap has an impossible name or shape": len(set(taps)) == len(taps)
+            and all(is_tap_name(tap) for tap in taps)
+            and all(is_possible(shape) for shape, _ in self.features),
+        }
+        for reason, sound in checks.items():
+            if not sound:
+                raise ValueError(reason)
+
+
+@dataclass
+class Manifest:
+    """The identity and the sealed units of a cache."""
+
+    identity: CacheIdentity
+    units: list[UnitEntry]
+
+    @staticmethod
+    def read(directory: str) -> Manifest:
+        """Reads and checks the manifest of the cache at `directory`."""
+        path = os.path.join(directory, FILE_NAME)
+        if os.path.islink(path) or not os.path.isfile(path):
+            raise NotACache(directory)
+        if os.path.getsize(path) > _BYTE_LIMIT:
+            raise Corrupt(path, f"more than {_BYTE_LIMIT} bytes")
+        try:
+            with open(path, "rb") as file:
+                members = json.loads(file.read())
+            head = [members["format"], members["version"], members["lmdbFormat"]]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise Corrupt(path, f"not a manifest ({error!r})") from error
+        if head[0] != "teacher-cache":
+            raise NotACache(directory)
+        if head[1] != FORMAT_VERSION:
+            raise WrongVersion(path, head[1], FORMAT_VERSION)
+        if head[2] != LMDB_FORMAT:
+            raise WrongVersion(path, f"LMDB {head[2]}", f"LMDB {LMDB_FORMAT}")
+        try:
+            return Manifest._from_json(members)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Corrupt(path, f"not a manifest ({error})") from error
+
+    @staticmethod
+    def _from_json(members: Mapping[str, Any]) -> Manifest:
+        identity = CacheIdentity.from_json(members["identity"])
+        if members["fingerprint"] != identity.fingerprint:
+            raise ValueError("the fingerprint is not that of the identity")
+        if len(members["units"]) > _UNIT_LIMIT:
+            raise ValueError(f"{len(members['units'])} units are too many")
+        units = [UnitEntry.from_json(unit) for unit in members["units"]]
+        if len({unit.path for unit in units}) < len(units):
+            raise ValueError("a unit is listed twice")
+        return Manifest(identity, units)
+
+    def write(self, directory: str) -> None:
+        """Replaces the manifest of `directory` as a whole."""
+        members = {
+            "format": "teacher-cache",
+            "version": FORMAT_VERSION,
+            "lmdbFormat": LMDB_FORMAT,
+            "identity": self.identity.to_json(),
+            "fingerprint": self.identity.fingerprint,
+            "units": [unit.to_json() for unit in self.units],
+        }
+        text = json.dumps(members, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+        replace_file(os.path.join(directory, FILE_NAME), text.encode())
+
+
+def is_tap_name(tap: str) -> bool:
+    """Whether a tap may be called so: 1–64 of A–Z a–z 0–9 _ . -"""
+    return re.fullmatch(r"[0-9A-Za-z_.-]{1,64}", tap, re.ASCII) is not None
+
+
+def is_possible(shape: TapShape) -> bool:
+    """Whether features may have this shape."""
+    sides = (shape.height, shape.width, shape.channels)
+    return all(type(n) is int and 1 <= n <= 65_535 for n in sides) and shape.count * 4 <= RAW_LIMIT
+

@@ -1,0 +1,309 @@
+"""Fills one unit in large transactions; what was committed survives a kill."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import struct
+import time
+from typing import Callable, Mapping, Optional, Sequence
+
+import lmdb
+import numpy as np
+
+from .content import ContentSum
+from .errors import CacheError, DiskFull
+from .features import encode_features, pack_planes
+from .identity import CacheIdentity
+from .logits import Codes, encode_blocks, quantize
+from .plan import WorkUnit
+from .records import (
+    BLOCK,
+    ENCODINGS,
+    FEATURE_ENCODINGS,
+    LOGITS_TABLE,
+    SEGMENT_LIMIT,
+    features_table,
+    make_segment,
+    seal,
+)
+from .units import unit_error
+from .views import View
+
+_ACCOUNT = b"account"
+_MAXIMUM_TABLES = 64
+_FIRST_MAP = 256 << 20
+_TRANSACTION_BYTES = 64 << 20
+_TRANSACTION_SECONDS = 5.0
+# What is encoded at once should stay in a core's nearest caches.
+_LOGITS_AT_ONCE = 12_800
+
+
+class UnitWriter:
+    """Takes what a teacher said about the images of a unit, in their order, and seals it.
+
+    Dropping it without `seal` leaves an unsealed unit; beginning the same work goes on with it.
+    """
+
+    def __init__(
+        self,
+        unit: WorkUnit,
+        directory: str,
+        identity: CacheIdentity,
+        on_seal: Callable[[UnitWriter], None],
+    ):
+        self.unit = unit
+        self.directory = directory
+        self._identity = identity
+        self._on_seal = on_seal
+        self._environment: Optional[lmdb.Environment] = _open(directory, unit.description)
+        account = _read_account(self._environment)
+        self._done, self.content, self.logit_error = account
+        self._segments: dict[bytes, _Segment] = {}
+        self._pending: list[tuple[bytes, bytes, bytes]] = []
+        self._pending_bytes = 0
+        self._last_commit = time.monotonic()
+        self._logit_columns = [i for i, r in enumerate(unit.requests) if r.needs_logits]
+        self._runs = _runs([unit.requests[i].view for i in self._logit_columns])
+
+    @property
+    def remaining_images(self) -> tuple[int, ...]:
+        """The images still to be appended, in this order."""
+        return self.unit.images[self._done :]
+
+    def append(
+        self,
+        images: Sequence[int],
+        labels: np.ndarray,
+        hashes: np.ndarray,
+        logits: np.ndarray,
+        features: Mapping[str, np.ndarray],
+    ) -> None:
+        """Adds everything that the unit asks of the next N of `remaining_images`.
+
+        - labels: N; hashes: N×R u64, one for each of the unit's R requests.
+        - logits: N×L×C fp32, for the requests that need logits, in their order.
+        - features: by tap N×T×H×W×C fp32, for the requests that name it, in their order.
+        """
+        ids = tuple(int(image) for image in images)
+        if ids != self.remaining_images[: len(ids)]:
+            raise ValueError(f"images {ids[:3]}… where {self.remaining_images[:3]}… are next")
+        if not ((labels >= 0) & (labels < 65_536)).all():
+            raise ValueError(f"label {labels.max()}")
+        step = max(1, _LOGITS_AT_ONCE // max(1, len(self._logit_columns) * self._identity.classes))
+        for start in range(0, len(ids), step):
+            part = slice(start, min(start + step, len(ids)))
+            if self._logit_columns:
+                self._add_logits(ids[part], labels[part], hashes[part], logits[part])
+            self._add_features(
+                ids[part], labels[part], hashes[part],
+                {tap: values[part] for tap, values in features.items()},
+            )  # fmt: skip
+            self._done += len(ids[part])
+            age = time.monotonic() - self._last_commit
+            if self._pending_bytes >= _TRANSACTION_BYTES or age >= _TRANSACTION_SECONDS:
+                self.commit()
+
+    def commit(self) -> None:
+        """Makes what was appended so far durable."""
+        for table in self._segments:
+            self._gather(table)
+        environment = self._open_environment()
+        while True:
+            try:
+                names = {name for name, _, _ in self._pending} | {_ACCOUNT}
+                tables = {name: environment.open_db(name) for name in sorted(names)}
+                with environment.begin(write=True) as transaction:
+                    for name, key, value in self._pending:
+                        if not transaction.put(key, value, db=tables[name], append=True):
+                            raise CacheError(f"{self.directory}: keys out of order")
+                    for key, value in self._account():
+                        transaction.put(key, value, db=tables[_ACCOUNT])
+                break
+            except lmdb.MapFullError:
+                environment.set_mapsize(environment.info()["map_size"] * 2)
+            except (lmdb.Error, OSError) as error:
+                raise write_error(self.directory, error) from error
+        self._pending.clear()
+        self._pending_bytes = 0
+        self._last_commit = time.monotonic()
+
+    def seal(self) -> None:
+        """Commits, closes, hashes and renames: from now on readers see the unit."""
+        if self.remaining_images:
+            raise ValueError(f"sealed with {len(self.remaining_images)} images missing")
+        self.commit()
+        self.close()
+        self._on_seal(self)
+
+    def close(self) -> None:
+        """Leaves the unit as it was last committed."""
+        if self._environment is not None:
+            self._environment.close()
+        self._environment = None
+
+    def _open_environment(self) -> lmdb.Environment:
+        if self._environment is None:
+            raise ValueError("the unit is sealed or closed")
+        return self._environment
+
+    def _account(self) -> list[tuple[bytes, bytes]]:
+        return [
+            (b"done", struct.pack("<Q", self._done)),
+            (b"content", self.content.bytes),
+            (b"error", struct.pack("<d", self.logit_error)),
+        ]
+
+    def _add_logits(
+        self, ids: Sequence[int], labels: np.ndarray, hashes: np.ndarray, logits: np.ndarray
+    ) -> None:
+        codec, classes = self._identity.logits, self._identity.classes
+        what = f"images {ids[0]}…{ids[-1]}, logits"
+        codes = quantize(np.ascontiguousarray(logits, np.float32), codec, what)
+        self.logit_error = max(self.logit_error, codes.error)
+        own_hashes = hashes[:, self._logit_columns]
+        views = np.array([self.unit.requests[i].view.code for i in self._logit_columns])
+        keys = np.array(ids, np.uint64)[:, None] << np.uint64(32) | views.astype(np.uint64)
+        repeated = np.repeat(labels, views.size)
+        self.content.add_logits(keys.reshape(-1), repeated, own_hashes.reshape(-1), codes)
+        stored = []
+        for run in self._runs:
+            part = Codes(codes.codes[:, run], codes.maxima[:, run], codes.doubts[:, run], 0)
+            stored.append(encode_blocks(own_hashes[:, run], part, codec))
+        for number in range(len(ids)):
+            for run, blocks in zip(self._runs, stored):
+                count, key = run.stop - run.start, int(keys[number, run.start])
+                label, raw = int(labels[number]), count * classes * 4
+                block = blocks[number]
+                self._add(
+                    LOGITS_TABLE,
+                    key,
+                    seal(key, ENCODINGS[codec], count, label, classes, raw, block),
+                )
+
+    def _add_features(
+        self,
+        ids: Sequence[int],
+        labels: np.ndarray,
+        hashes: np.ndarray,
+        features: Mapping[str, np.ndarray],
+    ) -> None:
+        precision = self._identity.featurePrecision
+        for shape in self.unit.taps:
+            tap = shape.tap
+            columns = [i for i, r in enumerate(self.unit.requests) if tap in r.taps]
+            expected = (len(ids), len(columns), shape.height, shape.width, shape.channels)
+            if tap not in features or features[tap].shape != expected:
+                found = features[tap].shape if tap in features else "none"
+                raise ValueError(f"features of {tap}: {found}, expected {expected}")
+            for number, image in enumerate(ids):
+                label = int(labels[number])
+                for place, column in enumerate(columns):
+                    view = self.unit.requests[column].view
+                    key = image << 32 | view.code
+                    head, planes = encode_features(
+                        features[tap][number, place], precision, int(hashes[number, column]),
+                        f"image {image}, {view}, tap {tap}",
+                    )  # fmt: skip
+                    self.content.add_features(tap, key, label, head + b"".join(planes))
+                    stored = pack_planes(head, planes)
+                    encoding = FEATURE_ENCODINGS[precision]
+                    record = seal(
+                        key, encoding, 1, label, shape.channels, shape.count * 4, stored
+                    )
+                    self._add(features_table(tap), key, record)
+
+    def _add(self, table: bytes, key: int, record: bytes) -> None:
+        segment = self._segments.setdefault(table, _Segment())
+        if segment.is_full(len(record)):
+            self._gather(table)
+        segment.add(key, record)
+
+    def _gather(self, table: bytes) -> None:
+        segment = self._segments[table]
+        if segment.keys:
+            value = make_segment(segment.keys, segment.records)
+            self._pending.append((table, struct.pack(">Q", segment.keys[0]), value))
+            self._pending_bytes += len(value)
+            self._segments[table].clear()
+
+
+class _Segment:
+    """Records in key order that are gathered into one LMDB value."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        self.keys: list[int] = []
+        self.records: list[bytes] = []
+        self._bytes = 0
+
+    def add(self, key: int, record: bytes) -> None:
+        self.keys.append(key)
+        self.records.append(record)
+        self._bytes += len(record)
+
+    def is_full(self, record: int) -> bool:
+        """Whether a record of that size would make the segment too large."""
+        size = 4 + 12 * (len(self.keys) + 1) + self._bytes + record
+        return bool(self.keys) and size > SEGMENT_LIMIT
+
+
+def _runs(views: Sequence[View]) -> list[slice]:
+    """Cuts views into blocks: successive rounds of one kind, at most `BLOCK`."""
+    runs: list[slice] = []
+    for number, view in enumerate(views):
+        follows = number > 0 and view == View(views[number - 1].kind, views[number - 1].round + 1)
+        if follows and number - runs[-1].start < BLOCK:
+            runs[-1] = slice(runs[-1].start, number + 1)
+        else:
+            runs.append(slice(number, number + 1))
+    return runs
+
+
+def _open(directory: str, description: str) -> lmdb.Environment:
+    """The environment of a unit, deleting one that is damaged or of other work."""
+    if os.path.lexists(directory):
+        # A kill before the first commit leaves a file that LMDB does not open; nothing was in it.
+        try:
+            environment = _environment(directory)
+            with environment.begin() as transaction:
+                table = environment.open_db(_ACCOUNT, txn=transaction, create=False)
+                if transaction.get(b"unit", db=table) == description.encode():
+                    return environment
+            environment.close()
+        except lmdb.Error:
+            pass
+        shutil.rmtree(directory)
+    try:
+        os.makedirs(directory)
+        environment = _environment(directory)
+        table = environment.open_db(_ACCOUNT)
+        with environment.begin(write=True) as transaction:
+            transaction.put(b"unit", description.encode(), db=table)
+        return environment
+    except (lmdb.Error, OSError) as error:
+        raise write_error(directory, error) from error
+
+
+def _environment(directory: str) -> lmdb.Environment:
+    return lmdb.open(directory, map_size=_FIRST_MAP, max_dbs=_MAXIMUM_TABLES)
+
+
+def _read_account(environment: lmdb.Environment) -> tuple[int, ContentSum, float]:
+    with environment.begin() as transaction:
+        table = environment.open_db(_ACCOUNT, txn=transaction, create=False)
+        values = [transaction.get(key, db=table) for key in (b"done", b"content", b"error")]
+    if any(value is None for value in values):
+        return 0, ContentSum(), 0.0
+    total = int.from_bytes(values[1], "little")
+    return struct.unpack("<Q", values[0])[0], ContentSum(total), struct.unpack("<d", values[2])[0]
+
+
+def write_error(path: str, error: Exception) -> CacheError:
+    """What an error in writing means; LMDB reports a full disk as EIO, so the disk is asked."""
+    status = os.statvfs(path if os.path.isdir(path) else os.path.dirname(path))
+    free = status.f_bavail * status.f_frsize
+    # A failed write has given its own pages back.
+    return DiskFull(path, free) if free < 1 << 20 else unit_error(path, error)

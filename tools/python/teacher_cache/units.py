@@ -1,0 +1,115 @@
+"""Sealed units: LMDB environments that never change, each open once in a process."""
+
+from __future__ import annotations
+
+import os
+import stat
+import threading
+import weakref
+from typing import Optional
+
+import lmdb
+
+from .errors import CacheError, Corrupt, MalformedRecord, Missing, Truncated, WrongVersion
+from .manifest import LMDB_FORMAT, UnitEntry
+from .records import LOGITS_TABLE, RecordIndex, features_table
+
+_MAXIMUM_TABLES = 64
+
+
+class Unit:
+    """One sealed unit, open for reading in this process only."""
+
+    def __init__(self, entry: UnitEntry, directory: str):
+        """Opens a unit of the cache at `directory`; its size is compared before it is mapped."""
+        self.entry = entry
+        self.path = os.path.join(directory, entry.path)
+        _check_file(entry, self.path)
+        _check_library(self.path)
+        try:
+            self._environment = lmdb.open(
+                self.path, map_size=entry.bytes, readonly=True, lock=False, readahead=False,
+                create=False, max_dbs=_MAXIMUM_TABLES,
+            )  # fmt: skip
+            self._transaction = self._environment.begin(buffers=True)
+        except (lmdb.Error, OSError) as error:
+            raise unit_error(self.path, error) from error
+        self._indexes: dict[Optional[str], RecordIndex] = {}
+
+    def index(self, tap: Optional[str] = None) -> RecordIndex:
+        """The records of logits or, with a tap, of its features."""
+        if tap not in self._indexes:
+            name = LOGITS_TABLE if tap is None else features_table(tap)
+            try:
+                table = self._environment.open_db(name, txn=self._transaction, create=False)
+                with self._transaction.cursor(table) as cursor:
+                    self._indexes[tap] = RecordIndex(iter(cursor))
+            except lmdb.NotFoundError:
+                raise Corrupt(self.path, f"there is no table {name.decode()}") from None
+            except lmdb.Error as error:
+                raise unit_error(self.path, error) from error
+            except MalformedRecord as error:
+                raise Corrupt(self.path, error) from error
+        return self._indexes[tap]
+
+    def close(self) -> None:
+        """Ends the map; nothing read from it may be used any more."""
+        self._indexes.clear()
+        self._environment.close()
+
+
+# py-lmdb refuses to open a path twice, so readers of one cache share its units.
+_open: weakref.WeakValueDictionary[str, Unit] = weakref.WeakValueDictionary()
+_opening = threading.Lock()
+
+
+def open_unit(entry: UnitEntry, directory: str) -> Unit:
+    """The unit of the cache at `directory`, opened or shared with another reader."""
+    name = os.path.realpath(os.path.join(directory, entry.path))
+    with _opening:
+        unit = _open.get(name)
+        if unit is None or unit.entry != entry:
+            unit = _open[name] = Unit(entry, directory)
+        return unit
+
+
+def _forget_inherited() -> None:
+    """In the child of a fork: what the parent opened is closed here, and stays open there."""
+    global _opening
+    _opening = threading.Lock()  # another thread of the parent may have held it
+    for unit in list(_open.values()):
+        unit.close()
+    _open.clear()
+
+
+os.register_at_fork(after_in_child=_forget_inherited)
+
+
+def unit_error(path: str, error: Exception) -> CacheError:
+    """What an error of LMDB or the system means for a cache."""
+    if isinstance(error, lmdb.VersionMismatchError):
+        return WrongVersion(path, "another LMDB format", f"LMDB {LMDB_FORMAT}")
+    if isinstance(error, (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError)):
+        return Corrupt(path, error)
+    return CacheError(f"{path}: {error}")
+
+
+def _check_library(path: str) -> None:
+    if lmdb.version()[:2] != (0, 9):
+        found = ".".join(map(str, lmdb.version()))
+        raise WrongVersion(path, f"LMDB {LMDB_FORMAT}", f"LMDB {found} (the installed package)")
+
+
+def _check_file(entry: UnitEntry, path: str) -> None:
+    """Refuses links, missing files and files of another size than the manifest says."""
+    data = os.path.join(path, "data.mdb")
+    for place, is_kind in ((path, stat.S_ISDIR), (data, stat.S_ISREG)):
+        try:
+            mode = os.lstat(place).st_mode
+        except FileNotFoundError:
+            raise Missing(f"its unit {entry.path}", os.path.dirname(place)) from None
+        if not is_kind(mode):
+            raise Corrupt(place, "it is a link or no file, which a cache never contains")
+    size = os.lstat(data).st_size
+    if size != entry.bytes:
+        raise Truncated(data, entry.bytes, size)

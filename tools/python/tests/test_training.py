@@ -1,0 +1,149 @@
+"""Epochs that prove their pixels, also as a PyTorch data set, and a network as a teacher."""
+
+import importlib.util
+import json
+import math
+import pathlib
+import tempfile
+import unittest
+
+import support
+from support import IMAGES, cache_path, same_bits
+
+import numpy as np
+import teacher_cache
+
+if importlib.util.find_spec("torch"):
+    import torch
+
+
+@support.needs_programs
+@support.needs_torch
+class Datasets(unittest.TestCase):
+    def test_an_item_is_image_label_logits_and_features(self):
+        cache = teacher_cache.open(cache_path("fp32"))
+        data = teacher_cache.Dataset(cache, support.digits(), taps=support.TAPS)
+        self.assertEqual(len(data), len(IMAGES))
+        renderer = teacher_cache.ViewRenderer(support.digits(), 0)
+        for epoch in (0, 1, 2):
+            data.set_epoch(epoch)
+            self.assertEqual(str(data.view), f"weak:{epoch % 2}")
+            image, label, logits, features = data[2]
+            pixels = renderer.render(IMAGES[2], data.view)
+            expected = (pixels / 255 - 0.1307) / 0.3081
+            self.assertTrue(np.allclose(image.numpy(), expected.transpose(2, 0, 1), atol=1e-6))
+            self.assertEqual(label, cache.label(IMAGES[2]))
+            self.assertTrue(same_bits(logits.numpy(), cache.logits(IMAGES[2], data.view)))
+            for tap in support.TAPS:
+                stored = cache.features(IMAGES[2], data.view, tap).transpose(2, 0, 1)
+                self.assertTrue(same_bits(features[tap].numpy(), stored))
+
+    def test_workers_see_the_epoch(self):
+        data = teacher_cache.Dataset(cache_path("coarse"), support.digits(), "strong")
+        for persistent in (False, True):
+            loader = torch.utils.data.DataLoader(
+                data, batch_size=3, num_workers=2, persistent_workers=persistent
+            )
+            for epoch in (0, 5):
+                data.set_epoch(epoch)
+                batches = list(loader)
+                logits = torch.cat([batch[2] for batch in batches]).numpy()
+                labels = torch.cat([batch[1] for batch in batches]).tolist()
+                rows = data.cache.read_batch(IMAGES, f"strong:{epoch}")
+                self.assertTrue(same_bits(logits, rows.logits))
+                self.assertEqual(labels, rows.labels.tolist())
+                self.assertEqual(tuple(batches[0][0].shape), (3, 3, 28, 28))
+
+
+@support.needs_programs
+class Epochs(unittest.TestCase):
+    def test_a_batch_is_what_the_teacher_saw_and_said(self):
+        cache = teacher_cache.open(cache_path("q8"))
+        epochs = teacher_cache.EpochViews(cache, support.digits(), taps=support.TAPS)
+        renderer = teacher_cache.ViewRenderer(support.digits(), 0)
+        for epoch in range(3):
+            view = f"weak:{epoch % 2}"
+            batch = epochs.batch([2, 0], epoch)
+            ids = [IMAGES[2], IMAGES[0]]
+            self.assertTrue(np.array_equal(batch.pixels, renderer.render_batch(ids, view)))
+            self.assertEqual(batch.labels.tolist(), [cache.label(image) for image in ids])
+            self.assertTrue(same_bits(batch.logits, cache.logits_batch(ids, view)))
+            for tap in support.TAPS:
+                expected = cache.features_batch(ids, view, tap)
+                self.assertTrue(same_bits(batch.features[tap], expected))
+
+    def test_all_pairs_of_rounds_come_up(self):
+        weak, strong = (
+            teacher_cache.EpochViews(cache_path("coarse"), support.digits(), kind)
+            for kind in ("weak", "strong")
+        )
+        pairs = set()
+        for epoch in range(2 * 34):
+            self.assertEqual(weak.view(epoch).round, epoch % 2)
+            shift = epoch // math.lcm(2, 34)
+            self.assertEqual(strong.view(epoch).round, (epoch + shift) % 34)
+            pairs.add((weak.view(epoch), strong.view(epoch)))
+        self.assertEqual(len(pairs), 2 * 34)
+
+    def test_all_weak_views_never_come_round_again(self):
+        epochs = teacher_cache.EpochViews(cache_path("all"), support.digits())
+        self.assertEqual(str(epochs.view(1234)), "weak:1234")
+        self.assertEqual(epochs.batch(range(len(IMAGES)), 1234).logits.shape, (len(IMAGES), 10))
+
+    def test_a_changed_pixel_is_found(self):
+        pixels = support.digits().pixels.copy()
+        pixels[IMAGES[1], 14, 14, 1] ^= 1
+        info, labels = support.digits().info, support.digits().labels
+        changed = teacher_cache.ImageSet(info, pixels, labels)
+        with self.assertRaises(teacher_cache.Mismatch):
+            teacher_cache.EpochViews(cache_path("q8"), changed)
+        # Changed after the images were compared: the replay proof itself.
+        epochs = teacher_cache.EpochViews(cache_path("q8"), support.digits(), "plain")
+        epochs.renderer.images = changed
+        epochs.batch([0, 2], 0)
+        with self.assertRaisesRegex(teacher_cache.ReplayMismatch, f"image {IMAGES[1]}, view plain"):
+            epochs.batch([0, 1, 2], 0)
+
+    def test_views_that_are_not_there_are_named(self):
+        with self.assertRaisesRegex(teacher_cache.Missing, "strong"):
+            teacher_cache.EpochViews(cache_path("all"), support.digits(), "strong")
+        with self.assertRaisesRegex(teacher_cache.Missing, "stage1"):
+            teacher_cache.EpochViews(cache_path("q8"), support.digits(), "strong", taps=["stage1"])
+        with self.assertRaisesRegex(ValueError, "crop"):
+            teacher_cache.EpochViews(cache_path("q8"), support.digits(), "crop")
+
+
+@support.needs_programs
+@support.needs_torch
+class Teachers(unittest.TestCase):
+    def test_a_network_in_pytorch_fills_the_cache_that_swift_would(self):
+        models = support.load_reference("torch_models")
+        state, metadata = teacher_cache.weights.read_safetensors(support.teacher_file())
+        model = models.make("resnet8", 10)
+        model.load_state_dict({name: torch.tensor(value) for name, value in state.items()}, False)
+        mean, std = (
+            [float(number) for number in metadata[name].split(",")] for name in ("mean", "std")
+        )
+        teacher = teacher_cache.Teacher.of_state_dict("resnet8", model.state_dict(), mean, std)
+        path = pathlib.Path(tempfile.mkdtemp(dir=support.scratch())) / "cache"
+        with teacher_cache.Writer(
+            path, "mnist", support.digits(), teacher, views="weak:2,strong:2", images=IMAGES,
+            taps={"stage3": (7, 7, 64)}, logits="fp32", feature_precision="fp32",
+        ) as writer:  # fmt: skip
+            function = teacher_cache.torch_teacher(model, mean, std, taps={"stage3": "layer3"})
+            self.assertEqual(writer.fill(function), len(IMAGES) * 4)
+        output, _ = support.run(
+            "teacher-dump", "verify", path, "--data", support.DIGITS, "--teacher",
+            support.teacher_file(), "--all", "--json",
+        )  # fmt: skip
+        proof = json.loads(output)
+        self.assertTrue(proof["ok"])
+        self.assertLess(proof["max_logit_difference"], 1e-4)
+        dumped = teacher_cache.open(cache_path("fp32"))
+        found = teacher_cache.open(path).features_batch(IMAGES, "weak:0", "stage3")
+        expected = dumped.features_batch(IMAGES, "weak:0", "stage3")
+        self.assertLess(np.abs(found - expected).max(), 1e-4)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,229 @@
+"""Caches that are written here, read and trained from by the Swift programs."""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import support
+from support import IMAGES, cache_path
+
+import numpy as np
+import teacher_cache
+from teacher_cache import Teacher, weight_hash
+
+
+@support.needs_programs
+class Writing(unittest.TestCase):
+    def setUp(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(dir=support.scratch())) / "cache"
+        self.answers = support.Answers(teacher_cache.open(cache_path("fp32")))
+
+    def write(self, name, **changes):
+        with support.writer(self.path, name, **changes) as writer:
+            return writer.fill(self.answers, batch_size=7)
+
+    def content_hash(self, path):
+        return json.loads(support.run("teacher-dump", "info", path, "--json")[0])["content_hash"]
+
+    def verified(self, *more):
+        output, _ = support.run(
+            "teacher-dump", "verify", self.path, "--data", support.DIGITS, "--all", "--json", *more
+        )
+        return json.loads(output)
+
+    def test_the_teacher_is_the_same_as_for_swift(self):
+        identity = teacher_cache.open(cache_path("fp32")).identity
+        teacher = Teacher.of_file(support.teacher_file())
+        self.assertEqual(teacher.weights, identity.teacherWeights)
+        self.assertEqual(teacher.architecture, identity.teacherArchitecture)
+
+    def test_the_same_answers_make_the_same_cache(self):
+        for name in ("fp32", "fp16", "q8"):
+            with self.subTest(name):
+                self.path = self.path.with_name(name)
+                self.write(name)
+                made, dumped = (teacher_cache.open(p) for p in (self.path, cache_path(name)))
+                self.assertEqual(made.identity.fingerprint, dumped.identity.fingerprint)
+                self.assertEqual(self.content_hash(self.path), self.content_hash(cache_path(name)))
+                paths = [[unit.path for unit in c.manifest.units] for c in (made, dumped)]
+                self.assertEqual(*paths)
+                errors = [c.info["largest_logit_error"] for c in (made, dumped)]
+                self.assertEqual(*errors)
+                # Every view, and every view that has features for each tap.
+                proof = self.verified("--teacher", support.teacher_file())
+                views, maps = len(IMAGES) * 5, len(IMAGES) * 2 * len(support.TAPS)
+                self.assertEqual(proof["records_checked"], views + maps)
+                self.assertEqual(proof["views_replayed"], views)
+                self.assertTrue(proof["ok"])
+        self.assertEqual(self.answers.seen, 3 * views)
+
+    def test_units_are_cut_as_swift_cuts_them(self):
+        # So many features that a unit has room for 256 images only.
+        support.dump(
+            self.path, "weak:all", "--features", ",".join(support.TAPS), "--feature-views",
+            "weak:all",
+        )  # fmt: skip
+        paths = [unit.path for unit in teacher_cache.open(self.path).manifest.units]
+        self.assertEqual(len(paths), 2)
+        self.path = self.path.with_name("planned")
+        every = {"views": "weak:all", "feature_views": "weak:all", "feature_precision": "fp16"}
+        with support.writer(self.path, "q8", **every) as writer:
+            self.assertEqual([f"units/{unit.name}" for unit in writer.missing()], paths)
+
+    def test_more_rounds_than_a_record_holds(self):
+        def teacher(pixels):
+            seeds = teacher_cache.pixel_hashes(pixels)
+            rows = [np.random.default_rng(seed).normal(size=10) * 9 for seed in seeds]
+            return np.array(rows, np.float32)
+
+        for codec in ("fp32", "coarse"):
+            self.path = self.path.with_name(codec)
+            with support.writer(self.path, codec, views="weak:33,strong:70", taps={}) as writer:
+                writer.fill(teacher)
+            self.assertEqual(self.verified()["views_replayed"], len(IMAGES) * 103)
+            cache = teacher_cache.open(self.path)
+            renderer = teacher_cache.ViewRenderer(support.digits(), 0)
+            for view in ("weak:32", "strong:31", "strong:32", "strong:69"):
+                expected = teacher(renderer.render_batch(IMAGES, view))
+                difference = np.abs(cache.logits_batch(IMAGES, view) - expected).max()
+                self.assertLessEqual(difference, cache.info["largest_logit_error"])
+
+    def test_swift_goes_on_where_python_stopped_and_python_where_swift_did(self):
+        self.write("q8", views="plain,weak:1")
+        more = ["--features", ",".join(support.TAPS), "--feature-views", "weak:2",
+                "--feature-precision", "q8"]  # fmt: skip
+        support.dump(self.path, "plain,weak:2", *more)
+        self.write("q8")
+        self.assertEqual(self.content_hash(self.path), self.content_hash(cache_path("q8")))
+        output, _ = support.dump(self.path, support.CACHES["q8"][2], *more)
+        self.assertIn("holds all of this already", output)
+        self.assertEqual(self.write("q8"), 0)
+        self.assertTrue(self.verified()["ok"])
+
+    def test_students_train_from_it(self):
+        self.write("q8")
+        for method in ("kd", "sskd", "crld"):
+            output, _ = support.run(
+                "student-train", "--cache", self.path, "--data", support.DIGITS, "--method",
+                method, "--student", "resnet8", "--epochs", 1, "--batch-size", 1,
+                "--output", self.path.with_name(method),
+            )  # fmt: skip
+            self.assertEqual(json.loads(output)["method"], method)
+
+    def test_an_interrupted_unit_goes_on_after_its_last_commit(self):
+        class Interrupted(Exception):
+            pass
+
+        def stop(done, total):
+            if done >= total // 2:
+                raise Interrupted
+
+        with support.writer(self.path, "q8") as writer:
+            work = writer.missing()[0]
+            unit = writer.begin(work)
+            unit._last_commit -= 1e6
+            writer._store(self.answers, unit, np.array(IMAGES[:2]), 7)
+            unit.close()
+            with self.assertRaises(Interrupted):
+                writer.fill(self.answers, batch_size=1, progress=stop)
+        self.assertEqual(teacher_cache.open(self.path).images.size, 0)
+        before = self.answers.seen
+        with support.writer(self.path, "q8") as writer:
+            self.assertEqual(writer.begin(work).remaining_images, tuple(IMAGES[2:]))
+        self.write("q8")
+        self.assertEqual(self.answers.seen - before, 2 * 5)
+        self.assertEqual(self.content_hash(self.path), self.content_hash(cache_path("q8")))
+
+    def test_a_kill_before_the_manifest_or_of_the_first_commit_is_made_good(self):
+        self.write("q8")
+        expected = self.content_hash(self.path)
+        manifest = self.path / "manifest.json"
+        content = json.loads(manifest.read_text())
+        unit = content["units"].pop()
+        manifest.write_text(json.dumps(content))
+        with support.writer(self.path, "q8") as writer:
+            self.assertEqual(writer.begin(writer.missing()[0]).remaining_images, ())
+        self.write("q8")
+        self.assertEqual(self.content_hash(self.path), expected)
+        other = self.path.with_name("first")
+        broken = other / "units" / (".tmp-" + pathlib.Path(unit["path"]).name)
+        broken.mkdir(parents=True)
+        (broken / "data.mdb").write_bytes(bytes(8192))
+        (other / "units/.tmp-of-other-work").mkdir()
+        self.path = other
+        self.write("q8")
+        self.assertEqual(self.content_hash(self.path), expected)
+        self.assertEqual(len(list((other / "units").iterdir())), 1)
+
+    def test_a_second_writer_is_refused_at_once_and_told_who_writes(self):
+        with support.writer(self.path, "q8"):
+            with self.assertRaisesRegex(teacher_cache.Locked, r"host .*, pid \d+, since "):
+                support.writer(self.path, "q8")
+            _, errors = support.dump(self.path, "weak:1", expect=75)
+            self.assertRegex(errors, r"pid \d+")
+        self.write("q8", views="weak:1", taps={})
+
+    def test_another_identity_is_refused_naming_the_field(self):
+        self.write("q8", views="plain", taps={})
+        for field, changes in {
+            "viewSeed": {"view_seed": 3},
+            "logits": {"logits": "fp32"},
+            "featurePrecision": {"feature_precision": "fp32"},
+        }.items():
+            with self.assertRaises(teacher_cache.Mismatch) as refused:
+                support.writer(self.path, "q8", **changes)
+            self.assertEqual(refused.exception.field, field)
+        self.write("q8")
+        with self.assertRaisesRegex(teacher_cache.Mismatch, "shape of tap stage1"):
+            self.write("q8", taps={"stage1": (1, 1, 16)}, feature_views="weak:3")
+
+    def test_answers_that_cannot_be_stored_are_refused(self):
+        wrong = {
+            "shape": lambda pixels: np.zeros((len(pixels), 9), np.float32),
+            "type": lambda pixels: np.zeros((len(pixels), 10), np.int64),
+            "finite": lambda pixels: np.full((len(pixels), 10), np.nan, np.float32),
+            "too large": lambda pixels: np.full((len(pixels), 10), 1e30, np.float32),
+        }
+        for reason, teacher in wrong.items():
+            with support.writer(self.path, "q8", taps={}) as writer:
+                with self.assertRaisesRegex(teacher_cache.CacheError, reason):
+                    writer.fill(teacher)
+        self.assertEqual(teacher_cache.open(self.path).images.size, 0)
+
+    def test_a_killed_process_leaves_no_lock(self):
+        script = (
+            "import sys; sys.path.insert(0, sys.argv[1]); import support\n"
+            "writer = support.writer(sys.argv[2], 'q8'); print('open', flush=True)\n"
+            "sys.stdin.read()"
+        )
+        tests = pathlib.Path(__file__).parent
+        process = subprocess.Popen(
+            [sys.executable, "-c", script, str(tests), str(self.path)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        self.assertEqual(process.stdout.readline(), "open\n")
+        with self.assertRaises(teacher_cache.Locked):
+            support.writer(self.path, "q8")
+        process.kill()
+        process.communicate()
+        self.write("q8", views="plain", taps={})
+
+
+class Weights(unittest.TestCase):
+    def test_the_hash_is_that_of_names_shapes_and_fp32_values(self):
+        state = {"a": np.ones((2, 3), np.float32), "b": np.arange(3, dtype=np.float64)}
+        counted = {**state, "n.num_batches_tracked": np.array(7)}
+        wrapped = {f"module._orig_mod.{name}": value for name, value in reversed(state.items())}
+        self.assertEqual(weight_hash(state), weight_hash(counted))
+        self.assertEqual(weight_hash(state), weight_hash(wrapped))
+        self.assertNotEqual(weight_hash(state), weight_hash({**state, "a": np.ones((3, 2))}))
+        self.assertNotEqual(weight_hash(state), weight_hash({**state, "a": np.zeros((2, 3))}))
+        with self.assertRaises(teacher_cache.CacheError):
+            weight_hash({**state, **wrapped})
+
+
+if __name__ == "__main__":
+    unittest.main()
