@@ -8,7 +8,21 @@
   if (first < 0) first = 0;                                       \
   if (last > (kernel)) last = (kernel);
 
+/// Whether depthwise3_body.h computes this shape.
+INLINE int FN(is_depthwise3)(const depthwise_job *job) {
+  return job->kernel_height == 3 && job->kernel_width == 3 && job->padding == 1 &&
+         (job->strides == 1 || job->strides == 2);
+}
+
 static void FN(depthwise_forward)(const depthwise_job *job) {
+  if (FN(is_depthwise3)(job)) {
+    if (job->strides == 1) {
+      FN(depthwise3)(job, 1, 0);
+    } else {
+      FN(depthwise3)(job, 2, 0);
+    }
+    return;
+  }
   intptr_t channels = job->channels;
   for (int oy = 0; oy < job->output_height; oy++) {
     TAPS(oy, job->height, job->kernel_height, top, bottom)
@@ -37,27 +51,39 @@ static void FN(depthwise_forward)(const depthwise_job *job) {
   }
 }
 
+/// The outputs and taps that one input meets.
+typedef struct {
+  const float *gradient, *weight;
+} FN(meeting);
+
 static void FN(depthwise_input_gradient)(const depthwise_job *job) {
+  if (FN(is_depthwise3)(job) && job->strides == 1) {
+    FN(depthwise3)(job, 1, 1);
+    return;
+  }
   intptr_t channels = job->channels;
   int s = job->strides;
   for (int y = 0; y < job->height; y++) {
     for (int x = 0; x < job->width; x++) {
+      FN(meeting) meetings[depthwise_taps];
+      int count = 0;
+      for (int kh = (y + job->padding) % s; kh < job->kernel_height && kh <= y + job->padding; kh += s) {
+        int oy = (y + job->padding - kh) / s;
+        if (oy >= job->output_height) continue;
+        for (int kw = (x + job->padding) % s; kw < job->kernel_width && kw <= x + job->padding; kw += s) {
+          int ox = (x + job->padding - kw) / s;
+          if (ox >= job->output_width) continue;
+          meetings[count].gradient =
+              job->source + ((intptr_t)oy * job->output_width + ox) * channels;
+          meetings[count++].weight =
+              job->weights + ((intptr_t)kh * job->kernel_width + kw) * channels;
+        }
+      }
       float *target = job->target + ((intptr_t)y * job->width + x) * channels;
       EACH_BLOCK(c, n) {
         v16 sum = 0;
-        for (int kh = (y + job->padding) % s; kh < job->kernel_height; kh += s) {
-          int oy = (y + job->padding - kh) / s;
-          if (y + job->padding < kh) break;
-          if (oy >= job->output_height) continue;
-          for (int kw = (x + job->padding) % s; kw < job->kernel_width; kw += s) {
-            int ox = (x + job->padding - kw) / s;
-            if (x + job->padding < kw) break;
-            if (ox >= job->output_width) continue;
-            intptr_t out = ((intptr_t)oy * job->output_width + ox) * channels + c;
-            intptr_t tap = ((intptr_t)kh * job->kernel_width + kw) * channels + c;
-            sum = FMA(FN(get)(job->source + out, n), FN(get)(job->weights + tap, n), sum);
-          }
-        }
+        for (int i = 0; i < count; i++)
+          sum = FMA(FN(get)(meetings[i].gradient + c, n), FN(get)(meetings[i].weight + c, n), sum);
         FN(put)(target + c, sum, n);
       }
     }
@@ -66,6 +92,14 @@ static void FN(depthwise_input_gradient)(const depthwise_job *job) {
 
 static void FN(depthwise_weight_gradient)(const depthwise_job *job) {
   intptr_t channels = job->channels;
+  if (FN(is_depthwise3)(job)) {
+    if (job->strides == 1) {
+      FN(depthwise3_gradient)(job, 1);
+    } else {
+      FN(depthwise3_gradient)(job, 2);
+    }
+    return;
+  }
   for (int kh = 0; kh < job->kernel_height; kh++) {
     int top, bottom;
     FN(reach)(kh, job->height, job->output_height, job->strides, job->padding, &top, &bottom);

@@ -23,6 +23,7 @@
 #include "elementwise_body.h"
 
 #include "channels_body.h"
+#include "depthwise3_body.h"
 #include "depthwise_body.h"
 #include "pool_body.h"
 

@@ -30,6 +30,34 @@ INLINE v8 load8(const float *p) {
 
 INLINE void store8(float *p, v8 v) { __builtin_memcpy(p, &v, sizeof v); }
 
+#if defined(__x86_64__) && LEVEL_FUSED
+typedef int32_t v8i __attribute__((ext_vector_type(8)));
+
+/// Set in the first `count` of 8 lanes; a count beyond 8 or below 0 sets all or none.
+INLINE v8i first_lanes(intptr_t count) {
+  const v8i lanes = {0, 1, 2, 3, 4, 5, 6, 7};
+  return lanes < (v8i)(int32_t)count;
+}
+
+/// The first `count` lanes, zeros behind; nothing is read beyond them.
+INLINE v8 load_part8(const float *p, intptr_t count) {
+  return (v8)__builtin_ia32_maskloadps256((const void *)p, first_lanes(count));
+}
+
+INLINE void store_part8(float *p, v8 v, intptr_t count) {
+  __builtin_ia32_maskstoreps256((void *)p, first_lanes(count), v);
+}
+
+INLINE v16 load_part(const float *p, intptr_t count) {
+  v8 low = load_part8(p, count), high = load_part8(p + 8, count - 8);
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+}
+
+INLINE void store_part(float *p, v16 v, intptr_t count) {
+  store_part8(p, v.lo, count);
+  store_part8(p + 8, v.hi, count - 8);
+}
+#else
 /// The first `count` lanes, zeros behind.
 INLINE v16 load_part(const float *p, intptr_t count) {
   v16 v = 0;
@@ -40,6 +68,17 @@ INLINE v16 load_part(const float *p, intptr_t count) {
 INLINE void store_part(float *p, v16 v, intptr_t count) {
   __builtin_memcpy(p, &v, (size_t)count * sizeof(float));
 }
+
+INLINE v8 load_part8(const float *p, intptr_t count) {
+  v8 v = 0;
+  __builtin_memcpy(&v, p, (size_t)count * sizeof(float));
+  return v;
+}
+
+INLINE void store_part8(float *p, v8 v, intptr_t count) {
+  __builtin_memcpy(p, &v, (size_t)count * sizeof(float));
+}
+#endif
 
 /// max(v, 0), but a NaN stays one: a network that has diverged must show it.
 INLINE v16 rectified(v16 v) { return v < 0.0f ? (v16)0.0f : v; }

@@ -14,11 +14,15 @@ typedef v8 FN(wv);
 enum { FN(wv_lanes) = 8 };
 #define WV_LOAD load8
 #define WV_STORE store8
+#define WV_LOAD_PART load_part8
+#define WV_STORE_PART store_part8
 #else
 typedef v16 FN(wv);
 enum { FN(wv_lanes) = 16 };
 #define WV_LOAD load16
 #define WV_STORE store16
+#define WV_LOAD_PART load_part
+#define WV_STORE_PART store_part
 #endif
 #define WV FN(wv)
 #define WV_FMA(a, b, c) FMA((WV)(a), (b), (c))
@@ -82,12 +86,6 @@ INLINE FN(winograd_place) FN(winograd_find)(
   return place;
 }
 
-INLINE WV FN(winograd_part)(const float *p, intptr_t n) {
-  WV v = 0;
-  if (n > 0) __builtin_memcpy(&v, p, (size_t)n * sizeof(float));
-  return v;
-}
-
 /// How much of a tile exists: all of it, all its channels but not all its pixels, or neither.
 enum { FN(winograd_whole), FN(winograd_edge), FN(winograd_rest) };
 
@@ -114,7 +112,7 @@ INLINE void FN(winograd_column)(
   if (x < place->left || x >= place->right) return;
   UNROLL for (int y = 0; y < size; y++) {
     if (y < place->top || y >= place->bottom) continue;
-    d[y] = exists == FN(winograd_edge) ? WV_LOAD(p + y * line) : FN(winograd_part)(p + y * line, n);
+    d[y] = exists == FN(winograd_edge) ? WV_LOAD(p + y * line) : n > 0 ? WV_LOAD_PART(p + y * line, n) : (WV)0.0f;
   }
 }
 
@@ -191,7 +189,7 @@ INLINE WV FN(winograd_finished)(
   }
   if (finish->addend)
     v += n == FN(wv_lanes) ? WV_LOAD(finish->addend + at)
-                           : FN(winograd_part)(finish->addend + at, n);
+                           : WV_LOAD_PART(finish->addend + at, n);
   if (!finish->rectify) return v;
   return v < 0.0f ? (WV)0.0f : v;  // a NaN stays one
 }
@@ -215,7 +213,7 @@ INLINE void FN(winograd_output_block)(
       if (exists != FN(winograd_whole) && (y >= place->bottom || x >= place->right)) continue;
       WV v = FN(winograd_finished)(finish, out[x], c, at, n);
       if (exists == FN(winograd_rest)) {
-        __builtin_memcpy(t->target + at, &v, (size_t)n * sizeof(float));
+        WV_STORE_PART(t->target + at, v, n);
       } else {
         WV_STORE(t->target + at, v);
       }

@@ -2,6 +2,9 @@ import CKernels
 
 extension ConvolutionShape {
   private func depthwiseJob(height: Int, width: Int) -> depthwise_job {
+    precondition(
+      taps <= Int(depthwise_taps),
+      "a depthwise kernel has at most \(depthwise_taps) taps, this one \(taps)")
     var job = depthwise_job()
     job.channels = inputs
     job.height = Int32(height)

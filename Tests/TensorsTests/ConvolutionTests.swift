@@ -52,6 +52,12 @@ struct ConvolutionCase: CustomTestStringConvertible, Sendable {
     .init(inputs: 20, outputs: 20, groups: 20), .init(inputs: 64, outputs: 64, groups: 64),
     .init(inputs: 16, outputs: 16, strides: 2, groups: 16, height: 9, width: 8),
     .init(inputs: 160, outputs: 160, height: 8, width: 8, images: 1),
+    .init(inputs: 27, outputs: 27, groups: 27, height: 11, width: 13),
+    .init(inputs: 40, outputs: 40, strides: 2, groups: 40, height: 11, width: 14),
+    .init(inputs: 9, outputs: 9, strides: 2, groups: 9, height: 1, width: 2),
+    .init(inputs: 9, outputs: 9, groups: 9, height: 2, width: 1),
+    .init(inputs: 12, outputs: 12, kernel: 5, strides: 2, padding: 2, groups: 12, height: 9),
+    .init(inputs: 12, outputs: 12, strides: 3, groups: 12, height: 9, width: 10),
   ]
 
   /// Whole and partial tiles, blocks and batches; images smaller than a tile too.

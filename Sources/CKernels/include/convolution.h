@@ -6,6 +6,7 @@
 
 enum {
   conv_lanes = 16,       // output channels of one weight block
+  depthwise_taps = 49,    // the most taps that a depthwise kernel may have
   conv_tile_pixels = 6,  // output pixels that one register tile holds: 6 × 16 fill AVX2's registers
 };
 
