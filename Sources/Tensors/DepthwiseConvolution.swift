@@ -1,12 +1,13 @@
 import CKernels
 
 extension ConvolutionShape {
-  private func depthwiseJob(height: Int, width: Int) -> depthwise_job {
+  private func depthwiseJob(height: Int, width: Int, zeros: Tensor) -> depthwise_job {
     precondition(
       taps <= Int(depthwise_taps),
       "a depthwise kernel has at most \(depthwise_taps) taps, this one \(taps)")
     var job = depthwise_job()
     job.channels = inputs
+    job.zeros = UnsafePointer(zeros.pointer)
     job.height = Int32(height)
     job.width = Int32(width)
     job.output_height = Int32(outputSize(height))
@@ -25,8 +26,9 @@ extension ConvolutionShape {
     precondition(finish.addend == nil, "a depthwise convolution adds nothing to its output")
     let (height, width) = (x.shape[1], x.shape[2])
     let (size, outputSize) = (height * width * inputs, y.shape[1] * y.shape[2] * outputs)
+    let zeros = Tensor.zeros([inputs], in: execution.memory)
     execution.parallel(x.shape[0]) { image in
-      var job = depthwiseJob(height: height, width: width)
+      var job = depthwiseJob(height: height, width: width, zeros: zeros)
       job.source = UnsafePointer(x.pointer + image * size)
       job.weights = UnsafePointer(weights.pointer)
       job.target = y.pointer + image * outputSize
@@ -43,8 +45,9 @@ extension ConvolutionShape {
     let (height, width) = (target.shape[1], target.shape[2])
     let size = height * width * inputs
     let outputSize = gradient.shape[1] * gradient.shape[2] * outputs
+    let zeros = Tensor.zeros([inputs], in: execution.memory)
     execution.parallel(gradient.shape[0]) { image in
-      var job = depthwiseJob(height: height, width: width)
+      var job = depthwiseJob(height: height, width: width, zeros: zeros)
       job.source = UnsafePointer(gradient.pointer + image * outputSize)
       job.weights = UnsafePointer(weights.pointer)
       job.target = target.pointer + image * size
@@ -63,11 +66,12 @@ extension ConvolutionShape {
     let size = height * width * inputs
     let outputSize = gradient.shape[1] * gradient.shape[2] * outputs
     let partial = Tensor([parts, weightCount], in: execution.memory)
+    let zeros = Tensor.zeros([inputs], in: execution.memory)
     execution.parallel(parts) { part in
       let sums = partial.pointer + part * weightCount
       sums.update(repeating: 0, count: weightCount)
       for image in (images * part / parts)..<(images * (part + 1) / parts) {
-        var job = depthwiseJob(height: height, width: width)
+        var job = depthwiseJob(height: height, width: width, zeros: zeros)
         job.source = UnsafePointer(x.pointer + image * size)
         job.output = UnsafePointer(gradient.pointer + image * outputSize)
         job.target = sums

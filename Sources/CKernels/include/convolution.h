@@ -90,6 +90,7 @@ typedef struct {
   intptr_t channels;
   int32_t height, width, output_height, output_width;
   int32_t kernel_height, kernel_width, strides, padding;
+  const float *zeros;          // as many as there are channels
   const float *scale, *shift;  // forward only, or NULL
   int rectify;
 } depthwise_job;
