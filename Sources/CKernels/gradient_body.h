@@ -157,6 +157,58 @@ static void FN(conv_gradient_run)(const conv_gradient_job *job) {
   }
 }
 
+INLINE void FN(add_columns)(
+    const float *x, intptr_t row, const float *y, intptr_t y_row, intptr_t lanes, intptr_t count,
+    float *gradient, const int columns) {
+  v16 sum[6];
+  UNROLL for (int i = 0; i < columns; i++) sum[i] = load16(gradient + i * 16);
+#pragma clang loop vectorize(disable) unroll(disable)
+  for (intptr_t p = 0; p < count; p++) {
+    v16 g = lanes == 16 ? load16(y + p * y_row) : load_part(y + p * y_row, lanes);
+    UNROLL for (int i = 0; i < columns; i++) sum[i] = FMA((v16)(x[p * row + i]), g, sum[i]);
+  }
+  UNROLL for (int i = 0; i < columns; i++) store16(gradient + i * 16, sum[i]);
+}
+
+/// gradient[c][16] += Σ_p x[p][c] · y[p][0..<lanes] for the pixels in order.
+INLINE void FN(add_products)(
+    const float *x, intptr_t row, intptr_t inputs, const float *y, intptr_t y_row, intptr_t lanes,
+    intptr_t count, float *gradient) {
+  intptr_t sixes = (inputs + 5) / 6;
+  for (intptr_t six = 0; six < sixes; six++) {
+    // Balanced: 16 channels go as 5 + 5 + 6; a short rest would wait for its own sums.
+    intptr_t c = inputs * six / sixes;
+    const float *at = x + c;
+    float *g = gradient + c * 16;
+    switch (inputs * (six + 1) / sixes - c) {
+      case 1: FN(add_columns)(at, row, y, y_row, lanes, count, g, 1); break;
+      case 2: FN(add_columns)(at, row, y, y_row, lanes, count, g, 2); break;
+      case 3: FN(add_columns)(at, row, y, y_row, lanes, count, g, 3); break;
+      case 4: FN(add_columns)(at, row, y, y_row, lanes, count, g, 4); break;
+      case 5: FN(add_columns)(at, row, y, y_row, lanes, count, g, 5); break;
+      default: FN(add_columns)(at, row, y, y_row, lanes, count, g, 6); break;
+    }
+  }
+}
+
+enum { FN(pointwise_chunk) = 64 };  // pixels whose channels of both sides stay in the first caches
+
+static void FN(pointwise_gradient)(const pointwise_gradient_job *job) {
+  for (intptr_t p = 0; p < job->pixels; p += FN(pointwise_chunk)) {
+    intptr_t count = job->pixels - p;
+    if (count > FN(pointwise_chunk)) count = FN(pointwise_chunk);
+    const float *x = job->source + p * job->source_stride;
+    const float *y = job->output + p * job->output_stride;
+    float *g = job->gradient;
+    intptr_t o = 0;
+    for (; o + 16 <= job->outputs; o += 16, g += job->inputs * 16)
+      FN(add_products)(x, job->source_stride, job->inputs, y + o, job->output_stride, 16, count, g);
+    if (o < job->outputs)
+      FN(add_products)
+    (x, job->source_stride, job->inputs, y + o, job->output_stride, job->outputs - o, count, g);
+  }
+}
+
 static void FN(conv_pack_block)(
     const float *source, intptr_t source_stride, intptr_t channels, intptr_t pixels, float *target) {
   if (channels >= conv_lanes) {

@@ -9,6 +9,7 @@
 #define EACH_KERNEL(K)                                                                        \
   K(void, conv_run, (const conv_job *job), (job))                                             \
   K(void, conv_gradient_run, (const conv_gradient_job *job), (job))                           \
+  K(void, pointwise_gradient, (const pointwise_gradient_job *job), (job))                     \
   K(void, conv_pack_block,                                                                    \
     (const float *s, intptr_t stride, intptr_t channels, intptr_t pixels, float *t),          \
     (s, stride, channels, pixels, t))                                                         \

@@ -59,17 +59,25 @@ static void FN(norm_gradient_sums)(const norm_gradient_job *job, float *sum, flo
   intptr_t channels = job->channels;
   EACH_BLOCK(c, n) {
     v16 scale = load16(job->scale + c), shift = load16(job->shift + c);
-    v16 mean = load16(job->mean + c), s = 0, q = 0;
-    for (intptr_t p = 0; p < job->pixels; p++) {
+    v16 mean = load16(job->mean + c), s = 0, q = 0, s2 = 0, q2 = 0;
+    // Two sums each, of even and of odd pixels: one alone would wait for itself.
+    for (intptr_t p = 0; p < job->pixels; p += 2) {
       intptr_t at = p * channels + c;
       v16 x = FN(get)(job->x + at, n);
       v16 g = FN(masked)(job, at, x, scale, shift, n);
       if (job->masked) FN(put)(job->masked + at, g, n);
       s += g;
       q = FMA(g, x - mean, q);
+      if (p + 1 == job->pixels) break;
+      at += channels;
+      x = FN(get)(job->x + at, n);
+      g = FN(masked)(job, at, x, scale, shift, n);
+      if (job->masked) FN(put)(job->masked + at, g, n);
+      s2 += g;
+      q2 = FMA(g, x - mean, q2);
     }
-    store16(sum + c, s);
-    store16(product + c, q);
+    store16(sum + c, s + s2);
+    store16(product + c, q + q2);
   }
 }
 

@@ -271,40 +271,15 @@ static void FN(winograd_multiply)(const winograd_product *job) {
   }
 }
 
-INLINE void FN(winograd_columns)(
-    const float *input, intptr_t row, intptr_t count, const float *output, intptr_t output_row,
-    float *gradient, const int columns) {
-  v16 sum[6];
-  UNROLL for (int i = 0; i < columns; i++) sum[i] = load16(gradient + i * 16);
-#pragma clang loop vectorize(disable) unroll(disable)
-  for (intptr_t t = 0; t < count; t++) {
-    v16 g = load16(output + t * output_row);
-    UNROLL for (int i = 0; i < columns; i++) sum[i] = FMA((v16)(input[t * row + i]), g, sum[i]);
-  }
-  UNROLL for (int i = 0; i < columns; i++) store16(gradient + i * 16, sum[i]);
-}
-
 static void FN(winograd_accumulate)(const winograd_accumulation *job) {
   const winograd_tiles *in = job->input, *out = job->output;
-  intptr_t inputs = in->channels, sixes = (inputs + 5) / 6;
-  intptr_t blocks = (out->channels + 15) / 16;
+  intptr_t inputs = in->channels, blocks = (out->channels + 15) / 16;
   for (intptr_t plane = job->first; plane < job->last; plane++) {
+    const float *x = in->planes + plane * in->plane;
     for (intptr_t block = 0; block < blocks; block++) {
-      float *g = job->gradient + block * job->gradient_block + plane * inputs * 16;
       const float *y = out->planes + plane * out->plane + block * 16;
-      for (intptr_t six = 0; six < sixes; six++) {
-        // Balanced: 16 channels go as 5 + 5 + 6; a short rest would wait for its own sums.
-        intptr_t c = inputs * six / sixes, n = inputs * (six + 1) / sixes - c;
-        const float *x = in->planes + plane * in->plane + c;
-        switch (n) {
-          case 1: FN(winograd_columns)(x, in->row, in->count, y, out->row, g + c * 16, 1); break;
-          case 2: FN(winograd_columns)(x, in->row, in->count, y, out->row, g + c * 16, 2); break;
-          case 3: FN(winograd_columns)(x, in->row, in->count, y, out->row, g + c * 16, 3); break;
-          case 4: FN(winograd_columns)(x, in->row, in->count, y, out->row, g + c * 16, 4); break;
-          case 5: FN(winograd_columns)(x, in->row, in->count, y, out->row, g + c * 16, 5); break;
-          default: FN(winograd_columns)(x, in->row, in->count, y, out->row, g + c * 16, 6); break;
-        }
-      }
+      float *g = job->gradient + block * job->gradient_block + plane * inputs * 16;
+      FN(add_products)(x, in->row, inputs, y, out->row, 16, in->count, g);
     }
   }
 }

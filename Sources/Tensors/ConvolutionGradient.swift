@@ -13,6 +13,10 @@ extension ConvolutionShape {
       addDepthwiseWeightGradient(x, gradient, to: target, on: execution)
       return
     }
+    if isPointwise {
+      addPointwiseWeightGradient(x, gradient, to: target, on: execution)
+      return
+    }
     switch method(height: x.shape[1], width: x.shape[2], on: execution) {
     case .direct: addDirectWeightGradient(x, gradient, to: target, on: execution)
     case .winograd: addWinogradWeightGradient(x, gradient, to: target, on: execution)
@@ -90,31 +94,16 @@ extension ConvolutionShape {
     job.inputs = channels
     job.gradient = sums
     job.gradient_tap = channels * ConvolutionShape.lanes
-    func run(source: Int, output first: Int, images: Int, height: Int, width: Int) {
-      job.height = Int32(height)
-      job.width = Int32(width)
-      job.output_height = Int32(outputSize(height))
-      job.output_width = Int32(outputSize(width))
-      job.source_image = height * width * xStride
-      job.output_image = outputSize(height) * outputSize(width) * outputStride
-      job.source = UnsafePointer(x + source * xStride)
-      job.output = UnsafePointer(output + first * outputStride)
-      job.images = images
-      conv_gradient_run(&job)
-    }
-    let first = images.lowerBound * height * width
-    guard isPointwise else {
-      run(
-        source: first, output: images.lowerBound * outputSize(height) * outputSize(width),
-        images: images.count, height: height, width: width)
-      return
-    }
-    // Pixels do not meet: rows of 64 pixels, whatever the images' shape.
-    let (rows, rest) = (images.count * height * width).quotientAndRemainder(dividingBy: 64)
-    run(source: first, output: first, images: rows, height: 1, width: 64)
-    if rest > 0 {
-      run(source: first + rows * 64, output: first + rows * 64, images: 1, height: 1, width: rest)
-    }
+    job.height = Int32(height)
+    job.width = Int32(width)
+    job.output_height = Int32(outputSize(height))
+    job.output_width = Int32(outputSize(width))
+    job.source_image = height * width * xStride
+    job.output_image = outputSize(height) * outputSize(width) * outputStride
+    job.source = UnsafePointer(x + images.lowerBound * job.source_image)
+    job.output = UnsafePointer(output + images.lowerBound * job.output_image)
+    job.images = images.count
+    conv_gradient_run(&job)
   }
 
   /// Pixels in blocks of 16 channels, zeros behind the last channel of each group.
@@ -132,8 +121,7 @@ extension ConvolutionShape {
   private func packed(_ x: Tensor, channels: Int, on execution: Execution) -> PackedPixels {
     let lanes = ConvolutionShape.lanes
     let pixels = x.count / (channels * groups)
-    // One tap alone meets every value too seldom to pay for packing.
-    if groups == 1 && (channels == lanes || isPointwise && channels % lanes == 0) {
+    if groups == 1 && channels == lanes {
       return PackedPixels(tensor: x, blockCount: lanes, stride: channels)
     }
     let perGroup = blocks(channels)

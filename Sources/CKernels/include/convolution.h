@@ -71,6 +71,16 @@ typedef struct {
 
 void conv_gradient_run(const conv_gradient_job *job);
 
+/// gradient[o / 16][c][o % 16] += Σ_p source[p][c] · output[p][o], the pixels in order.
+typedef struct {
+  const float *source, *output;
+  intptr_t source_stride, output_stride;  // floats from pixel to pixel
+  intptr_t pixels, inputs, outputs;
+  float *gradient;
+} pointwise_gradient_job;
+
+void pointwise_gradient(const pointwise_gradient_job *job);
+
 /// target[p][0..<16] = source[p][0..<channels], zeros behind.
 void conv_pack_block(
     const float *source, intptr_t source_stride, intptr_t channels, intptr_t pixels, float *target);
