@@ -88,6 +88,6 @@ extension Parameter {
     let fanIn = stateShape.dropFirst().reduce(1, *)
     let bound = 1 / Double(fanIn).squareRoot()
     var random = RandomStream(key: seed, stream: Classifier.stream(of: name))
-    setState((0..<value.count).map { _ in Float((2 * random.uniform() - 1) * bound) })
+    setState((0..<stateShape.reduce(1, *)).map { _ in Float((2 * random.uniform() - 1) * bound) })
   }
 }

@@ -2,6 +2,11 @@
 package struct FeaturePair: Equatable, Sendable {
   package let studentStage: Int  // from 0
   package let teacherTap: String
+
+  package init(studentStage: Int, teacherTap: String) {
+    self.studentStage = studentStage
+    self.teacherTap = teacherTap
+  }
 }
 
 /// What a phase minimises.
