@@ -24,8 +24,9 @@ struct Read: ParsableCommand {
   var json = false
 
   func run() throws {
-    let key = ViewKey(image: image, view: try View(parsing: view))
-    let record = try CacheReader.open(cache).read(image: key.image, view: key.view)
+    let cache = try CacheReader.open(cache)
+    let key = try cache.storedKey(ViewKey(image: image, view: try View(parsing: view)))
+    let record = try cache.read(image: key.image, view: key.view)
     let top = record.logits.indices.sorted { record.logits[$0] > record.logits[$1] }.prefix(5)
     let hash = String(record.pixelHash, radix: 16)
     let paddedHash = String(repeating: "0", count: 16 - hash.count) + hash
