@@ -50,6 +50,7 @@ let package = Package(
     library("COpenBLAS", apt: "libopenblas-dev"),
     library("CZlib", apt: "zlib1g-dev"),
     library("CXXHash", apt: "libxxhash-dev"),
+    .systemLibrary(name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"])]),
     .target(name: "CKernels"),
 
     module("LMDB", ["CLMDB"]),
@@ -58,7 +59,7 @@ let package = Package(
     module("Datasets", ["CZlib", "CXXHash", "Tensors", crypto]),
     module("TeacherCache", ["LMDB", "CZstd", "CXXHash", "Datasets", "Tensors", crypto]),
     module("Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"]),
-    module("Reporting", []),
+    module("Reporting", ["CSPNG"]),
     module(
       "Experiments",
       [
@@ -87,7 +88,7 @@ let package = Package(
     tests(
       "Experiments",
       ["Datasets", "Distillation", "Networks", "Reporting", "TeacherCache", "Tensors"]),
-    tests("Reporting", []),
+    tests("Reporting", ["CSPNG"]),
     .testTarget(
       name: "CommandTests",
       dependencies: ["teacher-dump", "student-train", "Datasets", "Networks"],

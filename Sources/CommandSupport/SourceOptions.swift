@@ -5,7 +5,9 @@ package import Tensors
 
 /// Where images and teacher outputs come from.
 package struct SourceOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("A cache of teacher-dump.", valueName: "dir"))
+  @Option(
+    help: ArgumentHelp(
+      "A cache of teacher-dump; with --write-through the one to fill.", valueName: "dir"))
   var cache: String?
   @Option(
     help: ArgumentHelp(
@@ -27,19 +29,42 @@ package struct SourceOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
   var teacherStd: String?
 
+  @Flag(
+    help: ArgumentHelp(
+      "With --teacher and --cache: evaluate what the cache lacks when it is needed, store it, and "
+        + "train on what is stored."))
+  var writeThrough = false
+
   package init() {}
 
   /// Opens everything that a run is made of and checks that it fits together.
   package func openSession(
-    _ options: SettingOptions, on execution: Execution
+    _ options: SettingOptions, _ codec: CodecOptions, on execution: Execution
   ) throws -> TrainingSession {
+    if !writeThrough, let flag = codec.given.first {
+      throw Failure(
+        Status.usage, "\(flag) says how outputs are stored and goes with --write-through")
+    }
     let teacher: TeacherChoice
     switch (cache, self.teacher) {
-    case (.some, .some):
+    case (let cache?, let path?):
+      guard writeThrough else {
+        throw Failure(
+          Status.usage,
+          "--cache and --teacher exclude each other: either read what the teacher said, or run it "
+            + "live; add --write-through to run it live and fill the cache")
+      }
+      var request = WriteThroughRequest(cache: cache, teacher: path)
+      (request.mean, request.std) = try normalization(
+        "teacher-", mean: teacherMean, std: teacherStd)
+      request.architecture = teacherArch
+      request.form = try codec.makeForm()
+      teacher = .writeThrough(request)
+    case _ where writeThrough:
       throw Failure(
         Status.usage,
-        "--cache and --teacher exclude each other: either read what the teacher "
-          + "said, or run it live")
+        "--write-through needs --teacher FILE, which is evaluated, and --cache DIR, which is "
+          + "filled; \(cache == nil ? "--cache" : "--teacher") is not given")
     case (let path?, nil):
       for (flag, value) in [
         ("--teacher-arch", teacherArch), ("--teacher-mean", teacherMean),

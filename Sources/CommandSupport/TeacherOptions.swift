@@ -1,7 +1,6 @@
 import ArgumentParser
 import Datasets
 package import Experiments
-import TeacherCache
 
 /// The data set and the teacher's weight file, with what the file may not say.
 package struct TeacherOptions: ParsableArguments {
@@ -34,17 +33,7 @@ package struct StorageOptions: ParsableArguments {
   var views: String
   @Option(help: ArgumentHelp("Seed of the random views.", valueName: "n"))
   var viewSeed: UInt64 = 0
-  @Option(help: ArgumentHelp("fp32, fp16, q8 or coarse.", valueName: "codec"))
-  var logits: String = "q8"
-  @Option(
-    help: ArgumentHelp(
-      "Taps whose features are stored, such as stage1,stage2, or none.",
-      valueName: "taps"))
-  var features: String = "none"
-  @Option(help: ArgumentHelp("Views that store features.", valueName: "list"))
-  var featureViews: String = "weak:1"
-  @Option(help: ArgumentHelp("fp32, fp16 or q8.", valueName: "precision"))
-  var featurePrecision: String = "fp16"
+  @OptionGroup var codec: CodecOptions
   @Option(help: ArgumentHelp("Views a teacher pass; results do not depend on it.", valueName: "n"))
   var batchSize: Int = 128
 
@@ -58,38 +47,11 @@ package struct StorageOptions: ParsableArguments {
     (request.mean, request.std) = try normalization("", mean: teacher.mean, std: teacher.std)
     if let subset { request.subset = try Subset(parsing: subset) }
     request.viewSeed = viewSeed
-    guard let codec = LogitCodec(rawValue: logits) else {
-      throw Failure(Status.usage, "--logits is \(logits); expected fp32, fp16, q8 or coarse")
-    }
-    request.logits = codec
-    guard let precision = FeaturePrecision(rawValue: featurePrecision) else {
-      throw Failure(
-        Status.usage, "--feature-precision is \(featurePrecision); expected fp32, fp16 or q8")
-    }
-    request.featurePrecision = precision
-    request.featureViews = try ViewSet(parsing: featureViews)
-    request.taps = try taps()
-    if !request.taps.isEmpty {
-      for view in request.featureViews.views(in: request.dataset.info)
-      where !request.views.contains(view) {
-        throw Failure(
-          Status.usage, "--feature-views asks for \(view), which is not among --views \(views)")
-      }
-    }
+    request.form = try codec.makeForm()
     guard (1...65_536).contains(batchSize) else {
       throw Failure(Status.usage, "--batch-size is \(batchSize); expected 1 to 65536")
     }
     request.batchSize = batchSize
     return request
-  }
-
-  private func taps() throws -> [String] {
-    guard features != "none" else { return [] }
-    let names = features.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    guard Set(names).count == names.count, !names.contains("") else {
-      throw Failure(
-        Status.usage, "--features is \(features); expected taps such as stage1,stage2, each once")
-    }
-    return names
   }
 }

@@ -44,7 +44,7 @@ func readImageList(_ path: String, images: Int) throws(DatasetError) -> [Int] {
 }
 
 /// The bytes of a text file of no more than `limit` bytes.
-private func readText(_ path: String, limit: Int) throws(DatasetError) -> [UInt8] {
+func readText(_ path: String, limit: Int) throws(DatasetError) -> [UInt8] {
   let stream = try ByteStream(path, gzip: false)
   guard stream.fileSize <= limit else {
     throw DatasetError(

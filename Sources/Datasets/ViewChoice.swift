@@ -100,7 +100,7 @@ extension ViewChoice {
   }
 
   /// The number of the crop that a weak round draws.
-  static func weakCrop(image: Int, round: Int, seed: UInt64, info: DatasetInfo) -> Int {
+  package static func weakCrop(image: Int, round: Int, seed: UInt64, info: DatasetInfo) -> Int {
     var stream = stream(.weak, image: image, round: round, seed: seed)
     return stream.below(info.weakViews)
   }

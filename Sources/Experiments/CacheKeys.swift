@@ -2,6 +2,20 @@ package import Datasets
 package import TeacherCache
 
 extension CacheReader {
+  /// The key under which a view is stored: its own, or for a weak round that is not there the crop
+  /// that it draws.
+  ///
+  /// - Throws: `DatasetError` for a crop that images of this data set do not have.
+  package func storedKey(_ key: ViewKey) throws -> ViewKey {
+    let info = try DatasetName(parsing: identity.dataset).info
+    try key.view.check(in: info)
+    guard !holds(key), case .weak(let round) = key.view, key.image >= 0 else { return key }
+    let number = ViewChoice.weakCrop(
+      image: key.image, round: round, seed: identity.viewSeed, info: info)
+    let crop = ViewKey(image: key.image, view: .crop(number))
+    return holds(crop) ? crop : key
+  }
+
   /// Views whose logits are stored, unit by unit, image by image; at most `limit` of them, evenly
   /// spread.
   package func storedKeys(limit: Int? = nil) -> [ViewKey] {

@@ -22,16 +22,9 @@ package struct CacheProof {
 
   /// - Throws: `CacheError.mismatch` if these are not the images that the cache was made of.
   package init(_ cache: CacheReader, dataPath: String, on execution: Execution) throws {
-    let name = try DatasetName(parsing: cache.identity.dataset)
-    let train = try ImageDataset.loadTrain(name, from: dataPath)
-    let hash = train.contentHash()
-    guard hash == cache.identity.datasetHash else {
-      throw CacheError.mismatch(
-        field: "dataset_hash", expected: hash, found: cache.identity.datasetHash)
-    }
     self.cache = cache
     self.execution = execution
-    renderer = ViewRenderer(images: train, info: name.info, seed: cache.identity.viewSeed)
+    renderer = try cache.renderer(dataPath: dataPath)
   }
 
   /// Renders the views again and compares their pixel hashes; with a teacher file also runs it and
@@ -95,5 +88,21 @@ package struct CacheProof {
     case .q8: 0.06 + 1e-3
     case .coarse: 0.125 + 1e-3
     }
+  }
+}
+
+extension CacheReader {
+  /// What makes the views again that the teacher saw.
+  ///
+  /// - Throws: `CacheError.mismatch` if these are not the images that the cache was made of.
+  func renderer(dataPath: String) throws -> ViewRenderer {
+    let name = try DatasetName(parsing: identity.dataset)
+    let train = try ImageDataset.loadTrain(name, from: dataPath)
+    let hash = train.contentHash()
+    guard hash == identity.datasetHash else {
+      throw CacheError.mismatch(
+        field: "dataset_hash", expected: hash, found: identity.datasetHash)
+    }
+    return ViewRenderer(images: train, info: name.info, seed: identity.viewSeed)
   }
 }

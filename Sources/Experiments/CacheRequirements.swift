@@ -39,16 +39,15 @@ struct CacheRequirements {
     }
   }
 
-  /// - Throws: ``MissingFromCache`` unless the cache holds everything for all images.
-  func check(_ cache: CacheReader, path: String, images: [Int], renderer: ViewRenderer) throws {
-    let info = renderer.info
+  /// What the run needs for all images and a cache does not hold; nil where it holds everything.
+  func lacking(in contents: CacheContents, images: [Int], info: DatasetInfo) throws -> String? {
     do {
-      try cache.require(
+      try contents.require(
         images: images, views: stored(logitViews, views, info), taps: taps,
         featureViews: stored(featureViews, featureViewSet, info))
+      return nil
     } catch CacheError.missing(let what, _) {
-      throw MissingFromCache(
-        description: "\(path) lacks \(what); this adds it: " + command(cache, path: path))
+      return what
     }
   }
 
@@ -59,20 +58,25 @@ struct CacheRequirements {
     return (others + ViewSet(crops: true).views(in: info)).sorted()
   }
 
-  private func command(_ cache: CacheReader, path: String) -> String {
-    let identity = cache.identity
+  /// The command that adds what a cache lacks.
+  func command(_ identity: CacheIdentity, path: String) -> String {
     var words = [
-      "teacher-dump --dataset \(identity.dataset) --data DIR --teacher FILE",
-      "--views \(Self.list(logitViews.union(featureViews), views))",
+      "teacher-dump --dataset \(identity.dataset) --data DIR --teacher FILE", flags(identity),
+      "--logits \(identity.logits.rawValue)",
     ]
+    if identity.viewSeed != 0 { words.append("--view-seed \(identity.viewSeed)") }
+    return (words + ["--cache \(path)"]).joined(separator: " ")
+  }
+
+  /// The flags that name the views and taps of the run.
+  func flags(_ identity: CacheIdentity) -> String {
+    var words = ["--views \(Self.list(logitViews.union(featureViews), views))"]
     if !taps.isEmpty {
       words.append("--features \(taps.joined(separator: ","))")
       words.append("--feature-views \(Self.list(featureViews, featureViewSet))")
       words.append("--feature-precision \(identity.featurePrecision.rawValue)")
     }
-    words.append("--logits \(identity.logits.rawValue)")
-    if identity.viewSeed != 0 { words.append("--view-seed \(identity.viewSeed)") }
-    return (words + ["--cache \(path)"]).joined(separator: " ")
+    return words.joined(separator: " ")
   }
 
   /// The needed views as `--views` takes them, with what the cache has as the number of rounds.

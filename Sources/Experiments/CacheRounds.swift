@@ -1,12 +1,12 @@
 import Datasets
 import TeacherCache
 
-extension CacheReader {
+extension CacheContents {
   /// The views whose logits (or, with a tap, features) all of these images have: rounds count from
   /// 0 without a gap.
   func views(ofAll images: [Int], tap: String? = nil, in info: DatasetInfo) -> ViewSet {
     var covered: [View: Int] = [:]
-    for unit in manifest.units {
+    for unit in units {
       let views =
         tap.map { name in unit.features.first { $0.shape.tap == name }?.views.views ?? [] }
         ?? unit.logits.views
@@ -26,7 +26,7 @@ extension CacheReader {
 
   /// The taps of which any features are stored, by name.
   var taps: [TapShape] {
-    let shapes = Set(manifest.units.flatMap { $0.features.map(\.shape) })
+    let shapes = Set(units.flatMap { $0.features.map(\.shape) })
     return shapes.sorted { $0.tap < $1.tap }
   }
 }

@@ -6,71 +6,72 @@ package import Reporting
 package import TeacherCache
 package import Tensors
 
-/// What `teacher-dump` is asked to store.
-package struct DumpRequest: Sendable {
-  package var dataset: DatasetName
-  package var dataPath: String
-  package var subset = Subset.all
-  package var teacher: String  // path of a weight file
-  package var architecture: String?
-  package var mean: [Float]?
-  package var std: [Float]?
-  package var views: ViewSet
-  package var viewSeed: UInt64 = 0
-  package var logits = LogitCodec.q8
-  package var taps: [String] = []
-  package var featureViews = ViewSet(weak: 1)
-  package var featurePrecision = FeaturePrecision.fp16
-  package var cache: String  // folder
-  package var batchSize = 128  // views
-
-  package init(
-    dataset: DatasetName, dataPath: String, teacher: String, views: ViewSet, cache: String
-  ) {
-    self.dataset = dataset
-    self.dataPath = dataPath
-    self.teacher = teacher
-    self.views = views
-    self.cache = cache
-  }
-}
-
 /// One evaluation of a teacher into a cache: whatever the cache does not hold yet.
 package final class DumpSession {
-  private let request: DumpRequest
-  private let images: [Int]
+  let request: DumpRequest
+  /// Original ids of the images that are asked for.
+  let images: [Int]
   private let labels: [Int]
-  private let teacher: LoadedNetwork
-  private let taps: [TapShape]
-  private let pass: TeacherPass
+  let teacher: LoadedNetwork
+  let taps: [TapShape]
+  let pass: TeacherPass
+  let renderer: ViewRenderer
+  let execution: Execution
   package let identity: CacheIdentity
 
-  package init(_ request: DumpRequest, on execution: Execution) throws {
+  /// - Parameter train: the data set's training images; read from the request's folder without.
+  package init(
+    _ request: DumpRequest, train: ImageSet? = nil, on execution: Execution
+  ) throws {
+    try request.check()
     self.request = request
+    self.execution = execution
     let info = request.dataset.info
-    let train = try ImageDataset.loadTrain(request.dataset, from: request.dataPath)
+    let train = try train ?? ImageDataset.loadTrain(request.dataset, from: request.dataPath)
     images = try request.subset.indices(labels: train.labels, classes: info.classes)
     labels = train.labels
     teacher = try LoadedNetwork(
       weights: request.teacher, architecture: request.architecture, mean: request.mean,
       std: request.std, info: info)
     let sizes = teacher.network.tapSizes(height: info.height, width: info.width)
-    taps = try request.taps.map { name in
+    taps = try request.form.taps.map { name in
       guard let shape = sizes.first(where: { $0.tap == name }) else {
         throw unknown("tap", name, sizes.map(\.tap))
       }
       return shape
     }
+    renderer = ViewRenderer(images: train, info: info, seed: request.viewSeed)
     pass = TeacherPass(
-      teacher.network, normalization: teacher.normalization,
-      renderer: ViewRenderer(images: train, info: info, seed: request.viewSeed), on: execution)
+      teacher.network, normalization: teacher.normalization, renderer: renderer, on: execution)
     identity = CacheIdentity(
       dataset: request.dataset.rawValue, datasetHash: train.contentHash(), classes: info.classes,
       height: info.height, width: info.width, augmentations: info.augmentations,
       viewSeed: request.viewSeed, teacherArchitecture: teacher.network.architecture,
       teacherWeights: teacher.weightHash, teacherMean: teacher.normalization.mean,
-      teacherStd: teacher.normalization.std, logits: request.logits,
-      featurePrecision: request.featurePrecision)
+      teacherStd: teacher.normalization.std, logits: request.form.logits,
+      featurePrecision: request.form.featurePrecision)
+  }
+
+  /// What the cache lacks; nothing is changed.
+  func plan() throws -> CachePlan {
+    try CachePlan(
+      request.cache, identity: identity, images: images, views: request.logitViews, taps: taps,
+      featureViews: request.featureViews)
+  }
+
+  /// The teacher that fills the cache while it is listened to; holds the cache's lock.
+  func openWriteThrough(taps: [TapShape]) throws -> WriteThroughTeacher {
+    let cache = try GrowingCache(
+      openWriter(), images: images, views: request.logitViews, taps: self.taps,
+      featureViews: request.featureViews)
+    return WriteThroughTeacher(
+      cache, pass: pass, labels: labels, taps: taps, renderer: renderer, on: execution)
+  }
+
+  private func openWriter() throws -> CacheWriter {
+    try CacheWriter.open(
+      request.cache, identity: identity, kernelLevel: KernelLevel.name,
+      allowNetworkFileSystem: request.form.allowNetworkFileSystem)
   }
 
   /// Runs the teacher over everything that is missing and seals it.
@@ -78,12 +79,10 @@ package final class DumpSession {
   /// - Parameter shouldStop: asked after every batch; true keeps what was written and throws
   ///   ``Stopped``; the same command goes on from there.
   package func run(progress: ProgressLine, shouldStop: () -> Bool) throws -> DumpReport {
-    let writer = try CacheWriter.open(
-      request.cache, identity: identity, kernelLevel: KernelLevel.name)
+    let writer = try openWriter()
     defer { writer.close() }
     let units = try writer.missing(
-      images: images, views: request.views.views(in: request.dataset.info), taps: taps,
-      featureViews: request.featureViews.views(in: request.dataset.info))
+      images: images, views: request.logitViews, taps: taps, featureViews: request.featureViews)
     let clock = ContinuousClock()
     let start = clock.now
     let total = units.reduce(0) { $0 + $1.images.count * $1.requests.count }
@@ -122,22 +121,9 @@ package final class DumpSession {
       work.requests.map { ViewKey(image: id, view: $0.view) }
     }
     let output = try pass.run(keys, keeping: Set(work.requests.flatMap(\.taps)))
-    let classes = identity.classes
     for (i, id) in ids.enumerated() {
       let records = work.requests.enumerated().map { j, wanted in
-        let row = i * work.requests.count + j
-        var features: [String: [Float]] = [:]
-        for tap in wanted.taps {
-          guard let tensor = output.features[tap] else { preconditionFailure("no tap \(tap)") }
-          let size = tensor.count / keys.count
-          features[tap] = Array(
-            UnsafeBufferPointer(start: tensor.pointer + row * size, count: size))
-        }
-        return ViewRecord(
-          view: wanted.view, pixelHash: output.hashes[row],
-          logits: wanted.needsLogits
-            ? Array(output.logits[(row * classes)..<((row + 1) * classes)]) : nil,
-          features: features)
+        output.record(i * work.requests.count + j, wanted)
       }
       try unit.append(image: id, label: labels[id], views: records)
     }

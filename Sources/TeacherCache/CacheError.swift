@@ -45,7 +45,8 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
       "no permission for \(path); ask its owner or choose another directory"
     case .networkFileSystem(let path, let name):
       "\(path) lies on a network file system (\(name)), where writing a cache is not safe; "
-        + "write to a local disk and copy the cache"
+        + "write to a local disk and bring the cache there with teacher-dump copy, or give "
+        + "--allow-network-fs if its locks and memory maps are known to work"
     case .version(let path, let found, let expected):
       "\(path) has version \(found), this program reads \(expected); use the program of that "
         + "version or dump again"

@@ -29,6 +29,9 @@ package struct UnitEntry: Codable, Equatable, Sendable {
   package let kernelLevel: String
   /// Largest |decoded − z| when the logits were written.
   package let logitError: Double
+  /// What coding did to the gradients; nil where nobody saw the exact logits, as in a unit that a
+  /// merge cut.
+  package let codingError: CodingError?
 
   /// Whether the unit holds logits or, with a tap, features of a view of an image.
   package func holds(_ image: Int, _ view: View, tap: String? = nil) -> Bool {
@@ -136,6 +139,9 @@ extension UnitEntry {
     guard images.count <= bytes else { return "\(images.count) images in \(bytes) bytes" }
     guard records == images.count * logits.count else {
       return "\(records) records for \(images.count) images of \(logits.count) views"
+    }
+    guard codingError?.isPossible(records: records) ?? true else {
+      return "impossible figures of the coding error"
     }
     let perImage = features.reduce(0) { $0 + $1.views.count }
     guard featureRecords == images.count * perImage else {

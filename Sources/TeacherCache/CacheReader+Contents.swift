@@ -23,6 +23,8 @@ package struct CacheInfo: Sendable {
   package let logitErrorBound: Double
   /// Largest |decoded − z| when they were written.
   package let largestLogitError: Double
+  /// What coding did to the gradients of the views that were measured.
+  package let codingError: CodingError
   /// Kernel levels of the units, sorted; equal content is promised for one level only.
   package let kernelLevels: [String]
 }
@@ -55,6 +57,7 @@ extension CacheReader {
       logitRatio: perView == 0 ? 0 : Double(identity.classes * 4) / perView,
       logitErrorBound: identity.logits.gradientErrorBound,
       largestLogitError: manifest.units.map(\.logitError).max() ?? 0,
+      codingError: manifest.units.compactMap(\.codingError).reduce(CodingError(), +),
       kernelLevels: Set(manifest.units.map(\.kernelLevel)).sorted())
   }
 
@@ -74,7 +77,7 @@ extension CacheReader {
 
   private func commonRounds() -> [ViewKind: IndexRanges] {
     var common: [ViewKind: Set<Int>]?
-    for holders in distinctHolders {
+    for holders in contents.holders.distinct {
       var rounds: [ViewKind: Set<Int>] = [:]
       for index in holders {
         for (kind, ranges) in manifest.units[index].logits.kinds {
@@ -86,27 +89,5 @@ extension CacheReader {
         ?? rounds
     }
     return (common ?? [:]).mapValues { IndexRanges($0) }
-  }
-
-  /// Fails with `.missing` naming the first image and view whose logits, or the first tap whose
-  /// features, are lacking.
-  package func require(
-    images: [Int], views: [View], taps: [String], featureViews: [View]
-  ) throws(CacheError) {
-    try require(images.lazy.flatMap { image in views.map { ViewKey(image: image, view: $0) } })
-    for tap in taps {
-      for image in images {
-        for view in featureViews where !holds(ViewKey(image: image, view: view), tap: tap) {
-          throw .missing(what: "features of \(tap) for image \(image), \(view)", path: directory)
-        }
-      }
-    }
-  }
-
-  /// The same for keys that differ from image to image, such as weak rounds resolved to crops.
-  package func require(_ keys: some Sequence<ViewKey>) throws(CacheError) {
-    for key in keys where !holds(key) {
-      throw .missing(what: "logits of image \(key.image), \(key.view)", path: directory)
-    }
   }
 }

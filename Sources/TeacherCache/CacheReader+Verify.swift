@@ -105,8 +105,7 @@ struct UnitWalk {
             guard expected.next() == key else {
               throw MalformedRecord(reason: "the manifest expects another record here")
             }
-            let view = LogitView(
-              round: key.round, pixelHash: block.pixelHash(index), row: try block.quantized(index))
+            let view = try block.view(index, round: key.round)
             sum.add(logits: view, key: key, label: header.label)
           }
         } catch { throw unit.corrupt(key, error) }

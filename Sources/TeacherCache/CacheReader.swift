@@ -1,5 +1,4 @@
 package import Datasets
-internal import Synchronization
 
 /// What a cache holds about one view of an image.
 package struct CachedView: Sendable {
@@ -19,10 +18,11 @@ package final class CacheReader: Sendable {
   package let directory: String
   package let manifest: CacheManifest
   let units: [UnitReader]
-  private let holders: UnitsByImage
+  /// What is stored, without the values.
+  package let contents: CacheContents
   private let codec: LogitCodec
   private let classes: Int
-  private let idle = Mutex<[ReadBuffers]>([])
+  private let buffers = ReadBufferPool()
 
   /// Opens the cache; `ordered` reads ahead, for going through it from front to back.
   package static func open(
@@ -39,7 +39,7 @@ package final class CacheReader: Sendable {
       units.append(try UnitReader(entry, in: directory, ordered: ordered))
     }
     self.units = units
-    holders = UnitsByImage(manifest.units)
+    contents = CacheContents(manifest.units, in: directory)
     codec = manifest.identity.logits
     classes = manifest.identity.classes
   }
@@ -47,16 +47,9 @@ package final class CacheReader: Sendable {
   package var identity: CacheIdentity { manifest.identity }
 
   /// Image ids of which anything is stored, ascending.
-  package var images: [Int] { holders.images }
+  package var images: [Int] { contents.images }
 
-  /// The different sets of units that images lie in.
-  var distinctHolders: [[Int]] { holders.distinct }
-
-  /// Whether the logits of a view are stored. A weak round counts only as itself, not as its crop.
-  package func holds(_ key: ViewKey) -> Bool { unit(holding: key) != nil }
-
-  /// Whether the features of a view at a tap are stored.
-  package func holds(_ key: ViewKey, tap: String) -> Bool { unit(holding: key, tap: tap) != nil }
+  package func holds(_ key: ViewKey, tap: String? = nil) -> Bool { contents.holds(key, tap: tap) }
 
   /// Reads the logits of a view into `classes` floats; gives the hash of the pixels behind them.
   ///
@@ -80,7 +73,7 @@ package final class CacheReader: Sendable {
     let key = ViewKey(image: image, view: view)
     var logits = [Float](repeating: 0, count: classes)
     let (hash, label, confidence) = try readDetails(key, into: &logits)
-    let taps = holders[image].flatMap { index in
+    let taps = contents.holders[image].flatMap { index in
       units[index].entry.features.filter { $0.views.contains(view) }.map(\.shape)
     }
     return CachedView(
@@ -95,8 +88,8 @@ package final class CacheReader: Sendable {
     _ key: ViewKey, into logits: UnsafeMutablePointer<Float>
   ) throws(CacheError) -> (pixelHash: UInt64, label: Int, confidence: Float?) {
     let unit = try unit(for: key)
-    let buffers = borrow()
-    defer { giveBack(buffers) }
+    let buffers = buffers.borrow()
+    defer { self.buffers.giveBack(buffers) }
     let index = try open(key, in: unit, buffers)
     do { try buffers.block.logits(index, into: logits) } catch {
       throw unit.corrupt(RecordKey(image: key.image, view: key.view), error)
@@ -118,8 +111,8 @@ package final class CacheReader: Sendable {
     let (bytes, shape) = try unit.feature(recordKey, tap: tap)
     precondition(
       values.count == shape.count, "\(values.count) floats for \(shape.count) features of \(tap)")
-    let buffers = borrow()
-    defer { giveBack(buffers) }
+    let buffers = buffers.borrow()
+    defer { self.buffers.giveBack(buffers) }
     do {
       return try buffers.features.decode(
         bytes, key: recordKey, shape: shape, precision: identity.featurePrecision, into: values)
@@ -159,29 +152,18 @@ package final class CacheReader: Sendable {
   }
 
   private func unit(holding key: ViewKey) -> UnitReader? {
-    for index in holders[key.image] where units[index].entry.logits.contains(key.view) {
+    for index in contents.holders[key.image] where units[index].entry.logits.contains(key.view) {
       return units[index]
     }
     return nil
   }
 
   private func unit(holding key: ViewKey, tap: String) -> UnitReader? {
-    for index in holders[key.image] where units[index].entry.hasFeatures(tap, key.view) {
+    for index in contents.holders[key.image] where units[index].entry.hasFeatures(tap, key.view) {
       return units[index]
     }
     return nil
   }
-
-  private func borrow() -> ReadBuffers { idle.withLock { $0.popLast() } ?? ReadBuffers() }
-
-  private func giveBack(_ buffers: ReadBuffers) { idle.withLock { $0.append(buffers) } }
-}
-
-/// What one read needs; kept for the next, so that views of one image share the work.
-private final class ReadBuffers: @unchecked Sendable {
-  // Sound: lent to one read at a time by a mutex.
-  let block = LogitBlock()
-  let features = FeatureDecoder()
 }
 
 /// Which units hold an image.

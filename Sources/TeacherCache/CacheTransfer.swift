@@ -25,9 +25,7 @@ package enum CacheTransfer {
     defer { lock.release() }
     if FileSystem.kind(of: target + "/" + CacheManifest.fileName) != .absent {
       let present = try CacheManifest.read(from: target)
-      if let (field, expected, found) = manifest.identity.firstDifference(from: present.identity) {
-        throw .mismatch(field: field, expected: expected, found: found)
-      }
+      try manifest.identity.require(present.identity)
       if present == manifest { return }
     }
     for entry in manifest.units {
@@ -52,10 +50,7 @@ package enum CacheTransfer {
     guard let first = sources.first else { preconditionFailure("nothing to merge") }
     let identity = try CacheManifest.read(from: first).identity
     for source in sources.dropFirst() {
-      let other = try CacheManifest.read(from: source).identity
-      if let (field, expected, found) = identity.firstDifference(from: other) {
-        throw .mismatch(field: field, expected: expected, found: found)
-      }
+      try identity.require(CacheManifest.read(from: source).identity)
     }
     let writer = try CacheWriter.open(
       target, identity: identity, kernelLevel: "",
@@ -86,10 +81,10 @@ package enum CacheTransfer {
       return
     }
     let reader = try UnitReader(entry, in: source, ordered: true)
-    let copier = RecordCopier(reader, writer.identity)
+    let records = SealedRecords(reader, writer.identity)
     for plan in plans {
       let unit = try writer.begin(plan, kernelLevel: entry.kernelLevel)
-      for image in unit.remainingImages { try copier.copy(image, into: unit) }
+      for image in unit.remainingImages { try unit.copy(image, from: records) }
       try unit.seal()
     }
     report.unitsCut += 1
@@ -127,66 +122,5 @@ package enum CacheTransfer {
       }
     }
     return try WriterLock(target)
-  }
-}
-
-/// Copies records of a sealed unit into another as they are stored.
-private struct RecordCopier {
-  private let source: UnitReader
-  private let identity: CacheIdentity
-  private let block = LogitBlock()
-  private let features = FeatureDecoder()
-
-  init(_ source: UnitReader, _ identity: CacheIdentity) {
-    self.source = source
-    self.identity = identity
-  }
-
-  func copy(_ image: Int, into target: UnitWriter) throws(CacheError) {
-    var label = 0
-    var blocks: [(key: RecordKey, views: [LogitView])] = []
-    var copied: [(tap: String, key: RecordKey, parts: FeatureRecord.Parts)] = []
-    for request in target.unit.requests {
-      let key = RecordKey(image: image, view: request.view)
-      if request.needsLogits {
-        let (view, imageLabel) = try logits(key)
-        label = imageLabel
-        if let last = blocks.last, last.views.count < RecordBlock.maximumViews,
-          last.key.value + UInt64(last.views.count) == key.value
-        {
-          blocks[blocks.count - 1].views.append(view)
-        } else {
-          blocks.append((key, [view]))
-        }
-      }
-      for tap in request.taps {
-        let (bytes, shape) = try source.feature(key, tap: tap)
-        do throws(MalformedRecord) {
-          let (imageLabel, parts) = try features.expanded(
-            bytes, key: key, shape: shape, precision: identity.featurePrecision)
-          label = imageLabel
-          copied.append((tap, key, parts))
-        } catch { throw source.corrupt(key, error) }
-      }
-    }
-    try target.append(
-      image: image, label: label, blocks: blocks, features: copied,
-      logitError: source.entry.logitError)
-  }
-
-  private func logits(_ key: RecordKey) throws(CacheError) -> (LogitView, label: Int) {
-    let (first, bytes) = try source.block(key)
-    do throws(MalformedRecord) {
-      if block.address != bytes.baseAddress {
-        try block.open(bytes, key: first, codec: identity.logits, classes: identity.classes)
-      }
-      let index = key.round - first.round
-      guard let header = block.header, index < header.count else {
-        throw MalformedRecord(reason: "its block ends before it")
-      }
-      let view = LogitView(
-        round: key.round, pixelHash: block.pixelHash(index), row: try block.quantized(index))
-      return (view, header.label)
-    } catch { throw source.corrupt(key, error) }
   }
 }

@@ -23,14 +23,16 @@ package final class CacheWriter {
       directory, identity, kernelLevel, allowNetworkFileSystem, mapBytes: 256 << 20)
   }
 
+  /// - Parameter networkType: the network file system that a path lies on, if it is one.
   init(
     _ directory: String, _ identity: CacheIdentity, _ kernelLevel: String,
-    _ allowNetwork: Bool = false, mapBytes: Int
+    _ allowNetwork: Bool = false, mapBytes: Int,
+    networkType: (String) -> String? = FileSystem.networkType(of:)
   ) throws(CacheError) {
-    try FileSystem.makeDirectory(directory)
-    if !allowNetwork, let type = FileSystem.networkType(of: directory) {
+    if !allowNetwork, let type = networkType(FileSystem.nearestExisting(directory)) {
       throw .networkFileSystem(path: directory, name: type)
     }
+    try FileSystem.makeDirectory(directory)
     lock = try WriterLock(directory)
     if FileSystem.kind(of: directory + "/" + CacheManifest.fileName) == .absent {
       manifest = CacheManifest(identity: identity)
@@ -38,9 +40,7 @@ package final class CacheWriter {
       try manifest.write(to: directory)
     } else {
       manifest = try CacheManifest.read(from: directory)
-      if let (field, expected, found) = identity.firstDifference(from: manifest.identity) {
-        throw .mismatch(field: field, expected: expected, found: found)
-      }
+      try identity.require(manifest.identity)
       try FileSystem.makeDirectory(directory + "/" + UnitName.folder)
     }
     self.directory = directory
@@ -71,27 +71,17 @@ package final class CacheWriter {
   package func missing(
     images: [Int], views: [View], taps: [TapShape], featureViews: [View]
   ) throws(CacheError) -> [WorkUnit] {
-    for tap in taps { try checkShape(tap) }
-    let plan = UnitPlan(
-      identity: identity, units: manifest.units, views: views, taps: taps,
-      featureViews: featureViews
-    ).missing(images)
-    let names = Set(plan.map { UnitName.unsealedPrefix + UnitName.of($0) })
-    for name in FileSystem.names(in: unitsDirectory)
-    where name.hasPrefix(UnitName.unsealedPrefix) && !names.contains(name) {
-      try FileSystem.remove(unitsDirectory + "/" + name)
+    let plan = try CachePlan.work(
+      identity, manifest.units, images: images, views: views, taps: taps,
+      featureViews: featureViews)
+    let names = Set(plan.map { UnitName.of($0) })
+    for name in FileSystem.names(in: unitsDirectory) {
+      for prefix in [UnitName.unsealedPrefix, UnitJournal.prefix]
+      where name.hasPrefix(prefix) && !names.contains(String(name.dropFirst(prefix.count))) {
+        try FileSystem.remove(unitsDirectory + "/" + name)
+      }
     }
     return plan
-  }
-
-  private func checkShape(_ tap: TapShape) throws(CacheError) {
-    precondition(RecordTable.isTapName(tap.tap), "\(tap.tap) is no name of a tap")
-    let text = { (shape: TapShape) in "\(shape.height)×\(shape.width)×\(shape.channels)" }
-    for features in manifest.units.lazy.flatMap(\.features)
-    where features.shape.tap == tap.tap && features.shape != tap {
-      throw .mismatch(
-        field: "shape of tap \(tap.tap)", expected: text(tap), found: text(features.shape))
-    }
   }
 
   /// What another cache's unit holds and this one does not, in units of this one.
@@ -112,6 +102,12 @@ package final class CacheWriter {
     ) { [self] writer throws(CacheError) in
       try publish(writer, kernelLevel)
     }
+  }
+
+  /// The journal of a unit of the plan, with what an interrupted run left in it.
+  func journal(_ unit: WorkUnit) throws(CacheError) -> UnitJournal {
+    precondition(lock != nil, "the writer is closed")
+    return try UnitJournal(unit, in: unitsDirectory, identity: identity)
   }
 
   /// Gives up the right to write.
@@ -138,6 +134,7 @@ package final class CacheWriter {
       kernelLevel: kernelLevel)
     try FileSystem.move(writer.directory, to: directory + "/" + entry.path)
     try add([entry])
+    try FileSystem.remove(unitsDirectory + "/" + UnitJournal.prefix + UnitName.of(writer.unit))
   }
 
   /// Lists units whose directories are in place.
@@ -149,8 +146,24 @@ package final class CacheWriter {
 }
 
 extension UnitEntry {
+  /// The entry that a unit of this work will have, without what only sealing tells.
+  init(planned unit: WorkUnit) {
+    self.init(
+      unit, bytes: 0, sha256: "", content: ContentSum().text, kernelLevel: "", logitError: 0,
+      codingError: nil)
+  }
+
   fileprivate init(_ writer: UnitWriter, sha256: String, bytes: Int, kernelLevel: String) {
-    let unit = writer.unit
+    self.init(
+      writer.unit, bytes: bytes, sha256: sha256, content: writer.content.text,
+      kernelLevel: kernelLevel, logitError: writer.logitError,
+      codingError: writer.coding.views > 0 ? writer.coding : nil)
+  }
+
+  private init(
+    _ unit: WorkUnit, bytes: Int, sha256: String, content: String, kernelLevel: String,
+    logitError: Double, codingError: CodingError?
+  ) {
     self.init(
       path: UnitName.folder + "/" + UnitName.of(unit), images: IndexRanges(unit.images),
       logits: ViewRanges(unit.requests.filter(\.needsLogits).map(\.view)),
@@ -160,7 +173,7 @@ extension UnitEntry {
           views: ViewRanges(unit.requests.filter { $0.taps.contains(tap.tap) }.map(\.view)))
       },
       records: unit.logitRecords, featureRecords: unit.featureRecords, bytes: bytes,
-      sha256: sha256, content: writer.content.text, kernelLevel: kernelLevel,
-      logitError: writer.logitError)
+      sha256: sha256, content: content, kernelLevel: kernelLevel, logitError: logitError,
+      codingError: codingError)
   }
 }

@@ -3,7 +3,7 @@ internal import FoundationEssentials
 internal import Glibc
 
 /// Files as a cache needs them: whole or absent, durable, never through a link.
-enum FileSystem {
+package enum FileSystem {
   enum Kind { case file, directory, link, other, absent }
 
   /// What lies at `path` itself; links are not followed.
@@ -116,7 +116,15 @@ enum FileSystem {
     return joined.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : joined
   }
 
-  static func freeBytes(at path: String) -> Int {
+  /// `path`, or the nearest folder above it that exists.
+  package static func nearestExisting(_ path: String) -> String {
+    var place = path
+    while kind(of: place) == .absent, place != ".", place != "/" { place = parent(of: place) }
+    return place
+  }
+
+  /// Bytes that are free to this user on the disk of an existing path; 0 where nobody can tell.
+  package static func freeBytes(at path: String) -> Int {
     var status = statvfs()
     guard statvfs(path, &status) == 0 else { return 0 }
     return Int(status.f_bavail) * Int(status.f_frsize)
@@ -126,7 +134,7 @@ enum FileSystem {
   ///
   /// The kernel's list of mounts is searched for the device of `path`: Swift's Glibc lacks
   /// `statfs`, and the device is unique where a path may be mounted over.
-  static func networkType(of path: String) -> String? {
+  package static func networkType(of path: String) -> String? {
     var status = stat()
     guard stat(path, &status) == 0,
       let mounts = try? read("/proc/self/mountinfo", limit: 16 << 20)

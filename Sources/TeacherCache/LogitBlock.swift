@@ -93,6 +93,11 @@ final class LogitBlock {
     }
   }
 
+  /// View `index` as it was before encoding.
+  func view(_ index: Int, round: Int) throws(MalformedRecord) -> LogitView {
+    LogitView(round: round, pixelHash: pixelHash(index), row: try quantized(index))
+  }
+
   /// The bits of a float from its exponent and its three low bytes.
   @inline(__always)
   private static func bits(

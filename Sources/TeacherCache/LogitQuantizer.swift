@@ -58,6 +58,21 @@ enum LogitQuantizer {
   @inline(__always)
   static func logit(_ code: Int32, step: Double) -> Float { Float(Double(code) * step) }
 
+  /// The logits that a row decodes to.
+  static func logits(_ row: QuantizedRow, codec: LogitCodec) -> [Float] {
+    switch codec {
+    case .fp32:
+      return row.codes.map { Float(bitPattern: UInt32(bitPattern: $0)) }
+    case .fp16:
+      return row.codes.map {
+        row.maximum + HalfPrecision.value(UInt16(truncatingIfNeeded: $0) | 0x8000)
+      }
+    case .q8, .coarse:
+      guard let step = codec.step else { preconditionFailure("\(codec) has a step") }
+      return row.codes.map { logit($0, step: step) }
+    }
+  }
+
   /// Max softmax of the row at temperature 1, as stored beside quantised rows.
   static func confidence(doubt: UInt16) -> Float { 1 - HalfPrecision.value(doubt) }
 

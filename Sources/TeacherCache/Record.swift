@@ -82,6 +82,29 @@ struct RecordHeader: Equatable {
   let width: Int
   let rawLength: Int
 
+  init(
+    key: RecordKey, encoding: RecordEncoding, count: Int, label: Int, width: Int, rawLength: Int
+  ) {
+    self.key = key
+    self.encoding = encoding
+    self.count = count
+    self.label = label
+    self.width = width
+    self.rawLength = rawLength
+  }
+
+  init(logits key: RecordKey, _ codec: LogitCodec, views: Int, classes: Int, label: Int) {
+    self.init(
+      key: key, encoding: RecordEncoding(codec), count: views, label: label, width: classes,
+      rawLength: views * classes * 4)
+  }
+
+  init(features key: RecordKey, _ precision: FeaturePrecision, _ shape: TapShape, label: Int) {
+    self.init(
+      key: key, encoding: RecordEncoding(precision), count: 1, label: label,
+      width: shape.channels, rawLength: shape.count * 4)
+  }
+
   /// Adds the whole record to `bytes`.
   func seal(_ stored: [UInt8], into bytes: inout [UInt8]) {
     let start = bytes.count

@@ -5,6 +5,7 @@ struct UnitAccount {
   var done = 0
   var content = ContentSum()
   var logitError = 0.0
+  var coding = CodingError()
 
   /// Opens the environment of `unit`, deleting one that is damaged or of other work.
   static func open(
@@ -40,6 +41,9 @@ struct UnitAccount {
         let content = try text("content", environment).flatMap({ ContentSum(hexadecimal($0)) }),
         let error = try text("error", environment), error.count == 8
       else { return account }
+      if let coding = try text("coding", environment).flatMap({ CodingError($0) }) {
+        account.coding = coding
+      }
       account.done = Int(done.reversed().reduce(0) { $0 << 8 | UInt64($1) })
       account.content = content
       account.logitError = Double(bitPattern: error.reversed().reduce(0) { $0 << 8 | UInt64($1) })
@@ -57,6 +61,7 @@ struct UnitAccount {
     try transaction.put(Array("done".utf8), count, in: table)
     try transaction.put(Array("content".utf8), content.bytes, in: table)
     try transaction.put(Array("error".utf8), error, in: table)
+    try transaction.put(Array("coding".utf8), coding.bytes, in: table)
   }
 
   private static func text(

@@ -28,6 +28,9 @@ package final class UnitWriter {
   private(set) var content: ContentSum
   /// Largest |z − decoded z| seen.
   private(set) var logitError: Double
+  /// What coding did to the views whose exact logits were given.
+  private(set) var coding: CodingError
+  private var meter: CodingMeter
   private let onSeal: (UnitWriter) throws(CacheError) -> Void
 
   init(
@@ -50,6 +53,8 @@ package final class UnitWriter {
     committed = account.done
     content = account.content
     logitError = account.logitError
+    coding = account.coding
+    meter = CodingMeter(codec: identity.logits, classes: identity.classes)
   }
 
   /// The images still to be appended, in this order.
@@ -62,48 +67,40 @@ package final class UnitWriter {
       "image \(image) appended where \(remainingImages.first.map(String.init) ?? "none") is next")
     precondition((0..<65_536).contains(label), "label \(label)")
     let records = Dictionary(views.map { ($0.view, $0) }, uniquingKeysWith: { first, _ in first })
-    var logits: [LogitView] = []
-    var runs: [(first: View, count: Int)] = []
+    var logits = LogitBlocks()
     for request in unit.requests {
       guard let record = records[request.view] else {
         preconditionFailure("image \(image) was appended without \(request.view)")
       }
       if request.needsLogits {
         let row = try quantize(record, image)
-        let isNext = runs.last.map {
-          $0.first.kind == request.view.kind && $0.first.round + $0.count == request.view.round
-            && $0.count < RecordBlock.maximumViews
-        }
-        if isNext ?? false {
-          runs[runs.count - 1].count += 1
-        } else {
-          runs.append((request.view, 1))
-        }
-        logits.append(
-          LogitView(round: request.view.round, pixelHash: record.pixelHash, row: row))
+        logits.add(
+          LogitView(round: request.view.round, pixelHash: record.pixelHash, row: row),
+          key: RecordKey(image: image, view: request.view))
       }
       for tap in request.taps {
         try append(image, label, record, tap)
       }
     }
-    var start = 0
-    for run in runs {
-      let key = RecordKey(image: image, view: run.first)
-      append(Array(logits[start..<start + run.count]), label, key)
-      start += run.count
-    }
+    for block in logits.blocks { append(block.views, label, block.key) }
     done += 1
     try commitIfDue()
   }
 
-  /// Copies already quantised views of a block and features that are already coded.
+  /// Adds already quantised views of blocks and features that are already coded.
+  ///
+  /// - Parameters:
+  ///   - largestError: |z − decoded z| that none of the views exceeds.
+  ///   - errors: what coding did, of the views of which that is known.
   func append(
     image: Int, label: Int, blocks: [(key: RecordKey, views: [LogitView])],
-    features: [(tap: String, key: RecordKey, parts: FeatureRecord.Parts)], logitError: Double
+    features: [(tap: String, key: RecordKey, parts: FeatureRecord.Parts)],
+    largestError: Double, errors: [ViewError]
   ) throws(CacheError) {
     for block in blocks { append(block.views, label, block.key) }
     for feature in features { append(feature.parts, feature.tap, label, feature.key) }
-    self.logitError = max(self.logitError, logitError)
+    logitError = max(logitError, largestError)
+    for error in errors { coding.add(error) }
     done += 1
     try commitIfDue()
   }
@@ -120,7 +117,8 @@ package final class UnitWriter {
   package func commit() throws(CacheError) {
     for index in builders.indices { gather(index) }
     guard let environment else { preconditionFailure("the unit is sealed") }
-    let account = UnitAccount(done: done, content: content, logitError: logitError)
+    let account = UnitAccount(
+      done: done, content: content, logitError: logitError, coding: coding)
     while true {
       do throws(LMDBError) {
         try environment.write { transaction throws(LMDBError) in
@@ -155,16 +153,9 @@ package final class UnitWriter {
     }
     let row = try LogitQuantizer.quantize(
       logits, codec: codec, what: "image \(image), \(record.view), logits")
-    if let step = codec.step {
-      for (code, logit) in zip(row.codes, logits) {
-        logitError = max(logitError, abs(Double(LogitQuantizer.logit(code, step: step) - logit)))
-      }
-    } else if codec == .fp16 {
-      for (code, logit) in zip(row.codes, logits) {
-        let half = HalfPrecision.value(UInt16(code) | 0x8000)
-        logitError = max(logitError, abs(Double(row.maximum + half - logit)))
-      }
-    }
+    let error = meter.measure(logits, row, record.view.kind)
+    logitError = max(logitError, error.logit)
+    coding.add(error)
     return row
   }
 
@@ -173,8 +164,7 @@ package final class UnitWriter {
       content.add(logits: view, key: RecordKey(value: key.value + UInt64(index)), label: label)
     }
     let header = RecordHeader(
-      key: key, encoding: RecordEncoding(codec), count: views.count, label: label, width: classes,
-      rawLength: views.count * classes * 4)
+      logits: key, codec, views: views.count, classes: classes, label: label)
     append(header, LogitRecord.encode(views, codec: codec), to: 0)
   }
 
@@ -201,9 +191,7 @@ package final class UnitWriter {
     }
     let shape = unit.taps[index]
     content.add(features: parts.expanded, tap: tap, key: key, label: label)
-    let header = RecordHeader(
-      key: key, encoding: RecordEncoding(precision), count: 1, label: label,
-      width: shape.channels, rawLength: shape.count * 4)
+    let header = RecordHeader(features: key, precision, shape, label: label)
     append(header, parts.stored(planes), to: index + 1)
   }
 

@@ -10,7 +10,9 @@ struct Train: ParsableCommand {
     discussion: """
       With --cache the teacher's outputs are read from the cache; with --teacher \
       the teacher runs live on the same views, which is what cached training is \
-      compared with; --method ce needs neither. Settings of a method are --set keys: \
+      compared with; --method ce needs neither. With both and --write-through the \
+      teacher runs live where the cache has nothing yet, the student trains on what \
+      is stored, and at the end the cache is complete. Settings of a method are --set keys: \
       dkd.beta, bkd.reweight_from_epoch, sskd.freeze, crld.mask, … The same command \
       goes on where an interrupted run stopped.
 
@@ -19,9 +21,13 @@ struct Train: ParsableCommand {
                       --set dkd.beta=2 --student resnet20 --output runs/dkd
         student-train --teacher r56.safetensors --dataset cifar100 --data DIR \\
                       --method kd --views weak:4 --student resnet20 --output runs/live
+        student-train --teacher r56.safetensors --cache caches/r56 --write-through \\
+                      --dataset cifar100 --data DIR --views weak:16,strong:16 \\
+                      --method crld --student resnet20 --output runs/first
       """)
 
   @OptionGroup(title: "Teacher and images") var source: SourceOptions
+  @OptionGroup(title: "Storing, with --write-through") var codec: CodecOptions
   @OptionGroup(title: "Training") var settings: SettingOptions
   @OptionGroup var threads: ThreadOptions
 
@@ -39,18 +45,22 @@ struct Train: ParsableCommand {
     let signals = StopSignals()
     let progress = ProgressLine(quiet: quiet)
     let execution = try threads.makeExecution()
-    let session = try source.openSession(settings, on: execution)
+    let session = try source.openSession(settings, codec, on: execution)
     for note in session.notes { progress.note("note: \(note)") }
     let directory = try RunDirectory(output, configuration: session.configuration)
-    if case .finished = directory.progress {
-      progress.note("\(output) holds this run, finished; nothing to do")
-      return
-    }
-    let run = try TrainingRun(
-      inputs: session.inputs, settings: session.configuration.settings, plan: session.plan,
-      directory: directory, execution: execution, progress: progress)
+    let shouldStop = { signals.pending != nil }
     do {
-      printResult(try run.train(shouldStop: { signals.pending != nil }).lines)
+      if case .finished = directory.progress {
+        try session.finishCache(progress: progress, shouldStop: shouldStop)
+        progress.note("\(output) holds this run, finished; nothing to do")
+        return
+      }
+      let run = try TrainingRun(
+        inputs: session.inputs, settings: session.configuration.settings, plan: session.plan,
+        directory: directory, execution: execution, progress: progress)
+      let summary = try run.train(shouldStop: shouldStop)
+      try session.finishCache(progress: progress, shouldStop: shouldStop)
+      printResult(summary.lines)
     } catch is Stopped {
       progress.clear()
       throw Failure(

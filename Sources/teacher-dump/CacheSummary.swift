@@ -27,11 +27,12 @@ struct CacheSummary {
         + "right on \(right.joined(separator: ", "))",
       "stored: \(grouped(info.records)) logits as \(identity.logits.rawValue), "
         + "\(String(format: "%.1f", info.logitBytesPerView)) B a view "
-        + "(\(String(format: "%.1f", info.logitRatio))× smaller than fp32); "
+        + "(fp32: \(identity.classes * 4) B, ratio \(String(format: "%.2f", info.logitRatio))); "
         + "\(bytesText(info.bytes)) in \(cache.manifest.units.count) units",
       "error: gradient of T²·KL off by at most \(info.logitErrorBound) in L1 at every temperature; "
-        + "largest logit error measured \(String(format: "%.4g", info.largestLogitError))",
+        + "largest logit error measured \(short(info.largestLogitError))",
     ]
+    if info.codingError.views > 0 { lines.append(measuredError) }
     if info.featureRecords > 0 {
       let taps = Set(cache.manifest.units.flatMap { $0.features.map(\.shape.tap) }).sorted()
       lines.append(
@@ -43,6 +44,20 @@ struct CacheSummary {
     }
     return lines.joined(separator: "\n")
   }
+
+  /// The gradient's error as it was when the logits were coded.
+  private var measuredError: String {
+    let error = info.codingError
+    let figures = zip(CodingError.Setting.allCases, ["T=1", "T=2", "T=4", "BKD weights"]).map {
+      "\($1) \(short(error.largest($0))) (mean \(short(error.mean($0))))"
+    }
+    let share = String(format: "%.4f", 100 * Double(error.maskFlips) / Double(error.views))
+    return "measured on \(grouped(error.views)) of \(grouped(info.records)) views, L1 at most: "
+      + figures.joined(separator: ", ")
+      + "; \(grouped(error.maskFlips)) CRLD masks flipped (\(share) %)"
+  }
+
+  private func short(_ value: Double) -> String { String(format: "%.4g", value) }
 
   var json: JSONValue {
     let identity = cache.identity
@@ -57,8 +72,10 @@ struct CacheSummary {
       ("records", .integer(info.records)), ("feature_records", .integer(info.featureRecords)),
       ("bytes", .integer(info.bytes)), ("logit_codec", .string(identity.logits.rawValue)),
       ("logit_bytes_per_view", .number(info.logitBytesPerView)),
+      ("logit_ratio", .number(info.logitRatio)),
       ("logit_error_bound", .number(info.logitErrorBound)),
       ("largest_logit_error", .number(info.largestLogitError)),
+      ("gradient_error", Self.gradientError(info.codingError)),
       ("teacher_architecture", .string(identity.teacherArchitecture)),
       ("teacher_weights", .string(identity.teacherWeights)),
       ("teacher_top1", .object(accuracy.map { ($0.kind, .number($0.top1)) })),
@@ -67,6 +84,17 @@ struct CacheSummary {
       ("units", .array(cache.manifest.units.map(Self.unit))),
     ]
     return .object(members)
+  }
+
+  private static func gradientError(_ error: CodingError) -> JSONValue {
+    guard error.views > 0 else { return .null }
+    let figures = { (value: (CodingError.Setting) -> Double) in
+      JSONValue.object(CodingError.Setting.allCases.map { ($0.name, .number(value($0))) })
+    }
+    return .object([
+      ("views", .integer(error.views)), ("max", figures(error.largest)),
+      ("mean", figures(error.mean)), ("crld_mask_flips", .integer(error.maskFlips)),
+    ])
   }
 
   private static func unit(_ unit: UnitEntry) -> JSONValue {

@@ -18,7 +18,7 @@ struct TeacherDump: ParsableCommand {
         teacher-dump eval --dataset cifar100 --data DIR --teacher r56.safetensors
       """,
     subcommands: [
-      Dump.self, Info.self, Verify.self, Read.self, Merge.self, Copy.self, Eval.self,
+      Dump.self, Info.self, Verify.self, Read.self, Show.self, Merge.self, Copy.self, Eval.self,
     ],
     defaultSubcommand: Dump.self)
 }

@@ -29,8 +29,8 @@ struct Read: ParsableCommand {
   var json = false
 
   func run() throws {
-    let key = ViewKey(image: image, view: try View(parsing: view))
     let reader = try CacheReader.open(cache)
+    let key = try reader.storedKey(ViewKey(image: image, view: try View(parsing: view)))
     let record = try reader.read(image: key.image, view: key.view)
     let values = try tap.map { try features(of: $0, at: key, in: reader) }
     let top = record.logits.indices.sorted { record.logits[$0] > record.logits[$1] }.prefix(5)

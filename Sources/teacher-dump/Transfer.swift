@@ -16,9 +16,11 @@ struct Merge: ParsableCommand {
   var out: String
   @Argument(help: ArgumentHelp("Caches to take from.", valueName: "in"))
   var inputs: [String]
+  @OptionGroup var network: NetworkFileSystemOptions
 
   func run() throws {
-    let report = try CacheTransfer.merge(into: out, from: inputs)
+    let report = try CacheTransfer.merge(
+      into: out, from: inputs, allowNetworkFileSystem: network.allowNetworkFs)
     printResult(
       "\(report.unitsCopied) units copied, \(report.unitsCut) cut to what was missing, "
         + "\(report.unitsSkipped) already there")

@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import Testing
 
 /// Runs the two programs as a user does and gives what they printed and returned.
@@ -66,5 +67,24 @@ final class Scratch {
     let ids = (0..<100).map { String($0 * 40) }.joined(separator: "\n")
     try Data(ids.utf8).write(to: URL(fileURLWithPath: path + "/images.txt"))
     return "list:\(path)/images.txt"
+  }
+
+  /// Writes a small teacher of digits that never learned anything and gives its path.
+  func teacher(seed: UInt64 = 5) throws -> String {
+    let network = try Architecture.make("resnet8", classes: 10)
+    network.initialize(seed: seed)
+    let file = "\(path)/teacher-\(seed).safetensors"
+    try network.state(metadata: ["architecture": "resnet8", "dataset": "mnist", "format": "pt"])
+      .write(to: file)
+    return file
+  }
+
+  /// Names, sizes and times of everything below: equal when nothing was written.
+  func listing() throws -> [String] {
+    let names = FileManager.default.enumerator(atPath: path)?.compactMap { $0 as? String } ?? []
+    return try names.sorted().map { name in
+      let attributes = try FileManager.default.attributesOfItem(atPath: "\(path)/\(name)")
+      return "\(name) \(attributes[.size] ?? "") \(attributes[.modificationDate] ?? "")"
+    }
   }
 }

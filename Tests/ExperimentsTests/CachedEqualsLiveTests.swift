@@ -22,7 +22,7 @@ struct CachedEqualsLiveTests {
   @Test func everyCropInTheCacheGivesTheWeightsOfFreshWeakViews() throws {
     let job = try SmallJob(images: 40)
     defer { job.remove() }
-    try job.dump(views: "weak:all", features: "weak:all") { $0.taps = [] }
+    try job.dump(views: "weak:all", features: "weak:all") { $0.form.taps = [] }
     let cached = try job.train("kd", live: false, threads: 2, into: "cached", epochs: 5)
     let live = try job.train(
       "kd", live: true, threads: 2, into: "live", epochs: 5, flags: [("views", "weak:5")])

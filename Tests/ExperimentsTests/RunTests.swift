@@ -97,7 +97,7 @@ struct RunTests {
   @Test func viewsThatTheCacheLacksAreNamedWithTheCommandThatAddsThem() throws {
     let job = try SmallJob(images: 40)
     defer { job.remove() }
-    try job.dump(views: "weak:2", features: "weak:1") { $0.taps = ["stage1"] }
+    try job.dump(views: "weak:2", features: "weak:1") { $0.form.taps = ["stage1"] }
     let execution = Execution(threads: 1)
     #expect {
       try job.session("crld", live: false, execution: execution)

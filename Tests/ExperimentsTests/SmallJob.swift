@@ -52,10 +52,10 @@ struct SmallJob {
       dataset: .mnist, dataPath: Self.data, teacher: teacher,
       views: try ViewSet(parsing: views), cache: folder + "/cache")
     request.subset = try Subset(parsing: subset)
-    request.logits = .fp32
-    request.taps = ["stage1", "stage2", "stage3"]
-    request.featureViews = try ViewSet(parsing: features ?? "weak:2")
-    request.featurePrecision = .fp32
+    request.form.logits = .fp32
+    request.form.taps = ["stage1", "stage2", "stage3"]
+    request.form.featureViews = try ViewSet(parsing: features ?? "weak:2")
+    request.form.featurePrecision = .fp32
     change(&request)
     let session = try DumpSession(request, on: Execution(threads: threads))
     _ = try session.run(progress: ProgressLine(quiet: true), shouldStop: shouldStop)

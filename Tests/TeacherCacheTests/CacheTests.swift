@@ -78,7 +78,7 @@ import Testing
       throws: CacheError.missing(
         what: "features of stage1 for image 1, weak:1", path: directory.path)
     ) {
-      try reader.require(
+      try reader.contents.require(
         images: [1], views: weak(0..<2), taps: ["stage1"], featureViews: weak(0..<2))
     }
   }
@@ -110,7 +110,7 @@ import Testing
     }
     writer.close()
     let reader = try CacheReader.open(directory.path)
-    try reader.require(
+    try reader.contents.require(
       images: images + [30], views: weak(0..<3), taps: taps, featureViews: [.weak(0)])
     #expect(reader.info.records == 30 * 2 + 30 + 3)
     let whole = try TemporaryDirectory()

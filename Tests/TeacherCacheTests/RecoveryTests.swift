@@ -168,4 +168,24 @@ import Testing
     #expect(FileSystem.networkType(of: "0:60", in: mounts) == "fuse.sshfs")
     #expect(FileSystem.deviceName(0x801) == "8:1")
   }
+
+  @Test func aNetworkFileSystemIsNotWrittenUnlessThatIsAllowed() throws {
+    let directory = try TemporaryDirectory()
+    let cache = directory.path + "/new/cache"
+    var asked: [String] = []
+    let probe = { (path: String) -> String? in
+      asked.append(path)
+      return "nfs4"
+    }
+    let error = #expect(throws: CacheError.self) {
+      _ = try CacheWriter(cache, .sample(), "", mapBytes: 1 << 20, networkType: probe)
+    }
+    #expect(error == .networkFileSystem(path: cache, name: "nfs4"))
+    #expect(error?.description.contains("--allow-network-fs") == true)
+    // The nearest folder that exists is looked at, and nothing is made.
+    #expect(asked == [directory.path])
+    #expect(FileSystem.names(in: directory.path).isEmpty)
+    try CacheWriter(cache, .sample(), "", true, mapBytes: 1 << 20, networkType: probe).close()
+    try CacheWriter(cache, .sample(), "", mapBytes: 1 << 20) { _ in nil }.close()
+  }
 }

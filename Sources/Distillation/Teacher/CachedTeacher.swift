@@ -26,24 +26,19 @@ package struct ReplayMismatch: Error, CustomStringConvertible, Sendable {
 
 /// A teacher that was evaluated before: its stored outputs, with the replay proof of every view.
 package final class CachedTeacher: TeacherSource {
-  private let cache: CacheReader
+  private let cache: any StoredOutputs
   private let renderer: ViewRenderer
   private let execution: Execution
-  private let storesCrops: Bool
   private var waited = Duration.zero
   package let taps: [TapShape]
 
-  /// - Parameters:
-  ///   - taps: those whose features may be asked for.
-  ///   - storesCrops: whether a weak round is stored as the crop that it draws.
+  /// - Parameter taps: those whose features may be asked for.
   package init(
-    _ cache: CacheReader, taps: [TapShape], storesCrops: Bool, renderer: ViewRenderer,
-    on execution: Execution
+    _ cache: any StoredOutputs, taps: [TapShape], renderer: ViewRenderer, on execution: Execution
   ) {
     self.cache = cache
     self.renderer = renderer
     self.execution = execution
-    self.storesCrops = storesCrops
     self.taps = taps
   }
 
@@ -62,7 +57,7 @@ package final class CachedTeacher: TeacherSource {
       try stored.withUnsafeMutableBufferPointer { stored in
         nonisolated(unsafe) let (logits, stored) = (logits, stored)
         let (cache, each) = (cache, classes)
-        try readAll(batch) { i, key in
+        try readAll(batch, tap: nil) { i, key in
           guard let row = logits.baseAddress else { preconditionFailure("no classes") }
           let record = try cache.readDetails(key, into: row + i * each)
           stored[i] = record.confidence
@@ -85,7 +80,7 @@ package final class CachedTeacher: TeacherSource {
     let each = size.height * size.width * size.channels
     nonisolated(unsafe) let target = tensor.pointer
     let cache = cache
-    try readAll(batch) { i, key in
+    try readAll(batch, tap: tap) { i, key in
       let part = UnsafeMutableBufferPointer(start: target + i * each, count: each)
       return try cache.readFeatures(key, tap: tap, into: part)
     }
@@ -97,7 +92,7 @@ package final class CachedTeacher: TeacherSource {
   /// - Parameter read: reads view i of the batch from its stored key and gives the hash of the
   ///   pixels behind it; called once for each i, from any thread.
   private func readAll(
-    _ batch: ViewBatch, _ read: (_ index: Int, _ stored: ViewKey) throws -> UInt64
+    _ batch: ViewBatch, tap: String?, _ read: (_ index: Int, _ stored: ViewKey) throws -> UInt64
   ) throws {
     let outer = execution.enter(.cache)
     defer { execution.leave(outer) }
@@ -109,7 +104,7 @@ package final class CachedTeacher: TeacherSource {
     execution.parallel(batch.keys.count) { i in
       let key = batch.keys[i]
       do {
-        let expected = try read(i, this.storesCrops ? this.storedKey(key) : key)
+        let expected = try read(i, this.storedKey(key, tap: tap))
         guard expected == batch.hashes[i] else {
           throw ReplayMismatch(key: key, expected: expected, found: batch.hashes[i])
         }
@@ -121,8 +116,10 @@ package final class CachedTeacher: TeacherSource {
     if let failure = failure.withLock({ $0 }) { throw failure.error }
   }
 
-  /// A weak round is stored as the crop that it draws where the cache holds all crops.
-  private func storedKey(_ key: ViewKey) -> ViewKey {
-    ViewKey(image: key.image, view: renderer.resolve(key.view, image: key.image))
+  /// The key under which a view's logits, or its features at a tap, are stored: its own, or for a
+  /// weak round the crop that it draws.
+  func storedKey(_ key: ViewKey, tap: String?) -> ViewKey {
+    if cache.holds(key, tap: tap) { return key }
+    return ViewKey(image: key.image, view: renderer.resolve(key.view, image: key.image))
   }
 }

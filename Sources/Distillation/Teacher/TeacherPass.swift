@@ -1,5 +1,6 @@
 package import Datasets
 package import Networks
+package import TeacherCache
 package import Tensors
 
 /// A teacher output that is not a number.
@@ -35,6 +36,23 @@ package final class TeacherPass {
     package let logits: [Float]
     /// N×H×W×C of each kept tap.
     package let features: [String: Tensor]
+
+    /// What is wanted of view `row` of the batch, ready to be stored.
+    package func record(_ row: Int, _ wanted: ViewRequest) -> ViewRecord {
+      let views = hashes.count
+      let classes = logits.count / views
+      var features: [String: [Float]] = [:]
+      for tap in wanted.taps {
+        guard let tensor = self.features[tap] else { preconditionFailure("no tap \(tap)") }
+        let size = tensor.count / views
+        features[tap] = Array(UnsafeBufferPointer(start: tensor.pointer + row * size, count: size))
+      }
+      return ViewRecord(
+        view: wanted.view, pixelHash: hashes[row],
+        logits: wanted.needsLogits
+          ? Array(logits[(row * classes)..<((row + 1) * classes)]) : nil,
+        features: features)
+    }
   }
 
   /// - Throws: ``NonFiniteTeacher``, naming the first image and view.

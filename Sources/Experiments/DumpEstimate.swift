@@ -1,0 +1,155 @@
+import Datasets
+import Distillation
+import Networks
+import TeacherCache
+import Tensors
+
+/// What a dump would cost and what its cache would be worth, before any of it is done.
+package struct DumpEstimate: Sendable {
+  /// A student and how much faster its steps are from the cache than with the teacher beside it.
+  package struct Gain: Sendable {
+    package let student: String
+    package let studentSeconds: Double  // a view, forward
+    /// 1 + T / 3S: an online step costs T + 3S, a cached one 3S.
+    package let speedup: Double
+  }
+
+  package let cacheID: String
+  package let images: Int
+  /// (image, view) pairs that are asked for, and of them those that the teacher has to see.
+  package let requested: Int
+  package let views: Int
+  package let bytes: Int
+  /// Of one view's logits; nil where nothing is to be stored.
+  package let logitBytesPerView: Double?
+  package let seconds: Double
+  /// The teacher with rendering and coding; nil where nothing is missing.
+  package let viewsPerSecond: Double?
+  package let freeBytes: Int
+  package let teacher: String
+  package let teacherSeconds: Double  // a view, forward
+  package let gains: [Gain]
+  /// The dump's teacher work, in that of students which run the teacher beside them for
+  /// `studentEpochs` epochs.
+  package let costInStudents: Double
+
+  /// The epochs of most recipes.
+  package static let studentEpochs = 240
+
+  /// From how many students on the teacher has worked less with the cache.
+  package var breakEvenStudents: Int { max(1, Int(costInStudents.rounded(.up))) }
+
+  package var fitsOnDisk: Bool { bytes <= freeBytes }
+}
+
+extension DumpSession {
+  /// Evaluates the teacher for about a second on images that are missing, codes what it says, and
+  /// writes nothing.
+  package func estimate() throws -> DumpEstimate {
+    let plan = try plan()
+    var groups: [[ViewRequest]: [Int]] = [:]
+    for unit in plan.work { groups[unit.requests, default: []] += unit.images }
+    var (bytes, logitBytes, time, sampledLogits) = (0.0, 0.0, 0.0, 0)
+    for (requests, images) in groups.sorted(by: { $0.value[0] < $1.value[0] }) {
+      let share = Double(images.count * requests.count) / Double(plan.views)
+      let sample = try measure(images, requests, atLeast: share)
+      let factor = Double(images.count) / Double(sample.images)
+      bytes += factor * Double(sample.size.logitBytes + sample.size.featureBytes)
+      time += Double(images.count * requests.count) * sample.secondsPerView
+      logitBytes += Double(sample.size.logitBytes)
+      sampledLogits += sample.images * requests.count { $0.needsLogits }
+    }
+    for unit in plan.work {
+      bytes += Double(StoredSize.unitOverhead(tables: 1 + unit.taps.count))
+    }
+    let (teacherSeconds, gains) = try measureGains()
+    let requested = images.count * Set(request.logitViews + requestedFeatureViews).count
+    let perEpoch = Double(images.count * viewsPerStep * DumpEstimate.studentEpochs)
+    return DumpEstimate(
+      cacheID: identity.cacheID, images: images.count, requested: requested, views: plan.views,
+      bytes: Int(bytes),
+      logitBytesPerView: sampledLogits > 0
+        ? logitBytes / Double(sampledLogits) : nil,
+      seconds: time, viewsPerSecond: plan.views > 0 ? Double(plan.views) / time : nil,
+      freeBytes: FileSystem.freeBytes(at: FileSystem.nearestExisting(request.cache)),
+      teacher: teacher.network.architecture, teacherSeconds: teacherSeconds, gains: gains,
+      costInStudents: Double(plan.views) / perEpoch)
+  }
+
+  private var requestedFeatureViews: [View] { taps.isEmpty ? [] : request.featureViews }
+
+  /// Views of an image that a step of a student looks at: two where strong ones are stored too.
+  private var viewsPerStep: Int {
+    request.views.strong > 0 && request.views != ViewSet(strong: request.views.strong) ? 2 : 1
+  }
+
+  private struct Sample {
+    var images = 0
+    var secondsPerView = 0.0
+    var size: StoredSize
+  }
+
+  /// Evaluates and codes batches of images spread over all of them; the first is not timed.
+  private func measure(
+    _ images: [Int], _ requests: [ViewRequest], atLeast time: Double
+  ) throws -> Sample {
+    let perBatch = max(request.batchSize / requests.count, 1)
+    var sample = Sample(size: StoredSize(identity, taps: taps))
+    var (start, timed) = (ContinuousClock.now, 0)
+    var position = 0
+    repeat {
+      // Golden-ratio steps visit images from everywhere, none twice for long.
+      let ids = (0..<min(perBatch, images.count)).map { _ in
+        position += 1
+        return images[
+          Int(
+            (Double(position) * 0.618_033_988_75).truncatingRemainder(dividingBy: 1)
+              * Double(images.count))]
+      }
+      let keys = ids.flatMap { id in requests.map { ViewKey(image: id, view: $0.view) } }
+      let output = try pass.run(keys, keeping: Set(requests.flatMap(\.taps)))
+      for (i, id) in ids.enumerated() {
+        let records = requests.enumerated().map { j, wanted in
+          output.record(i * requests.count + j, wanted)
+        }
+        try sample.size.add(records, image: id, label: 0)
+      }
+      if sample.images == 0 { start = .now } else { timed += keys.count }
+      sample.images += ids.count
+    } while timed == 0 || Experiments.seconds(.now - start) < time
+    sample.secondsPerView = Experiments.seconds(.now - start) / Double(timed)
+    return sample
+  }
+
+  /// The teacher's forward pass and that of smaller networks, a view.
+  private func measureGains() throws -> (teacherSeconds: Double, gains: [DumpEstimate.Gain]) {
+    let teacherSeconds = forwardSeconds(teacher.network)
+    var gains: [DumpEstimate.Gain] = []
+    let students = ["resnet8", "resnet20", "resnet32", "wrn_16_2", "resnet8x4", "MobileNetV2"]
+    for name in students where Architecture.names.contains(name) {
+      let student = try Architecture.make(name, classes: identity.classes)
+      student.initialize(seed: 0)
+      let time = forwardSeconds(student)
+      guard time < teacherSeconds * 1.05 else { continue }
+      gains.append(
+        DumpEstimate.Gain(
+          student: name, studentSeconds: time, speedup: 1 + teacherSeconds / (3 * time)))
+    }
+    return (teacherSeconds, gains)
+  }
+
+  private func forwardSeconds(_ network: Classifier) -> Double {
+    let keys = (0..<64).map { ViewKey(image: images[$0 % images.count], view: .plain) }
+    let input = ViewBatch(keys: keys, renderer: renderer, on: execution)
+      .images(teacher.normalization, on: execution)
+    var best = Double.infinity
+    let begin = ContinuousClock.now
+    // The fastest of several passes: another process may take the processor in any of them.
+    repeat {
+      let start = ContinuousClock.now
+      _ = network.forward(input, training: 0..<0, on: execution)
+      best = min(best, Experiments.seconds(.now - start))
+    } while Experiments.seconds(.now - begin) < 0.2
+    return best / Double(keys.count)
+  }
+}

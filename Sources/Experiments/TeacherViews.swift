@@ -1,0 +1,172 @@
+import Datasets
+import Distillation
+import Networks
+import Reporting
+import TeacherCache
+import Tensors
+
+/// The teacher of a run, its views, and what checks the images against them.
+struct TeacherViews {
+  private(set) var teacher: (any TeacherSource)?
+  let teacherTaps: [String]
+  /// Original ids of the images that are trained on: the subset, or all that the cache holds.
+  let images: [Int]
+  let views: ViewSet
+  let featureViews: ViewSet
+  let renderer: ViewRenderer
+  let datasetHash: String
+  let identity: (name: String, value: String)
+  /// What the cache holds, or will hold once it is written through; nil without a cache.
+  let contents: CacheContents?
+  let cacheIdentity: CacheIdentity?
+  /// What the user should know, one sentence each.
+  let notes: [String]
+  /// The dump that a run with write-through does by the way.
+  private let filling: DumpSession?
+
+  init(
+    choice: TeacherChoice, cache: CacheReader?, data: ImageDataset, settings: inout Settings,
+    execution: Execution
+  ) throws {
+    let usesStrong = settings.method.views.contains(.strong)
+    let rounds = ViewSet(
+      weak: settings.epochs, strong: usesStrong ? settings.epochs : 0)
+    var teacher: (any TeacherSource)?
+    var filling: DumpSession?
+    var notes: [String] = []
+    var contents = cache?.contents
+    switch choice {
+    case .none:
+      datasetHash = data.train.contentHash()
+      teacherTaps = []
+      identity = ("teacher_weights", "none")
+    case .live(let path, let architecture, let mean, let std):
+      datasetHash = data.train.contentHash()
+      let loaded = try LoadedNetwork(
+        weights: path, architecture: architecture, mean: mean, std: std, info: data.info)
+      let live = LiveTeacher(
+        loaded.network, normalization: loaded.normalization, height: data.info.height,
+        width: data.info.width, on: execution)
+      if settings.method.needsTeacher { teacher = live }
+      teacherTaps = live.taps.map(\.tap)
+      identity = ("teacher_weights", loaded.weightHash)
+    case .writeThrough(let request):
+      let views = settings.views ?? (settings.plainViews ? ViewSet(plain: true) : rounds)
+      let session = try DumpSession(
+        request.dump(settings, views: views), train: data.train, on: execution)
+      let plan = try session.plan()
+      filling = session
+      contents = plan.contents(in: request.cache)
+      notes = [
+        plan.views == 0
+          ? "\(request.cache) holds every view already: nothing is written through"
+          : "\(grouped(plan.views)) views are evaluated as they come and stored in \(request.cache)"
+      ]
+      datasetHash = session.identity.datasetHash
+      teacherTaps = session.teacher.network.taps
+      identity = ("cache_id", session.identity.cacheID)
+    case .cache:
+      guard let cache else { preconditionFailure("the cache was opened before") }
+      let found = cache.identity
+      datasetHash = data.train.contentHash()
+      try Self.require("dataset_hash", found.datasetHash, datasetHash)
+      for (kind, version) in data.info.augmentations.sorted(by: { $0.key < $1.key }) {
+        try Self.require(
+          "augmentation \(kind)", found.augmentations[kind] ?? "absent", version)
+      }
+      settings.viewSeed = found.viewSeed
+      // The architecture tells all taps, also those that the cache does not hold.
+      teacherTaps =
+        (try? Architecture.make(found.teacherArchitecture, classes: found.classes).taps)
+        ?? cache.contents.taps.map(\.tap)
+      identity = ("cache_id", found.cacheID)
+    }
+    renderer = ViewRenderer(images: data.train, info: data.info, seed: settings.viewSeed)
+    images = try Self.images(settings.subset, data: data, cache: cache)
+    var features: ViewSet
+    if let contents {
+      let taps = contents.taps
+      views = contents.views(ofAll: images, in: data.info)
+      features = Self.featureViews(of: contents, taps: taps, images: images, info: data.info)
+      if let rounds = settings.featureRounds, !features.crops { features.weak = rounds }
+      if let cache, settings.method.needsTeacher {
+        teacher = CachedTeacher(cache, taps: taps, renderer: renderer, on: execution)
+      }
+    } else {
+      views = settings.views ?? rounds
+      features = ViewSet(plain: views.plain, weak: views.weak, crops: views.crops)
+      if let rounds = settings.featureRounds { features.weak = rounds }
+    }
+    featureViews = settings.plainViews ? ViewSet(plain: true) : features
+    self.teacher = teacher
+    self.contents = contents
+    self.filling = filling
+    self.notes = notes
+    cacheIdentity = cache?.identity ?? filling?.identity
+    // What the method does not look at does not belong to the run's configuration.
+    if settings.plainViews {
+      settings.views = ViewSet(plain: true)
+    } else {
+      settings.views = ViewSet(
+        weak: views.weak, strong: usesStrong ? views.strong : 0, crops: views.crops)
+    }
+    if cache == nil { try Self.requireRounds(settings, views) }
+  }
+
+  /// Takes the cache's lock and puts the teacher behind it, in a run that writes through.
+  mutating func openWriteThrough() throws {
+    guard let filling, let contents else { return }
+    teacher = try filling.openWriteThrough(taps: contents.taps)
+  }
+
+  private static func images(
+    _ subset: Subset, data: ImageDataset, cache: CacheReader?
+  ) throws -> [Int] {
+    let images: [Int]
+    if let cache, subset == .all {
+      images = cache.images
+    } else {
+      images = try subset.indices(labels: data.train.labels, classes: data.info.classes)
+    }
+    guard !images.isEmpty else {
+      throw SettingError(.usage, "the training set is empty; choose another --subset")
+    }
+    return images
+  }
+
+  /// The views on which every stored tap has features for all images.
+  private static func featureViews(
+    of contents: CacheContents, taps: [TapShape], images: [Int], info: DatasetInfo
+  ) -> ViewSet {
+    let sets = taps.map { contents.views(ofAll: images, tap: $0.tap, in: info) }
+    guard let first = sets.first else { return ViewSet() }
+    return sets.dropFirst().reduce(first) { a, b in
+      ViewSet(
+        plain: a.plain && b.plain, weak: min(a.weak, b.weak), strong: min(a.strong, b.strong),
+        crops: a.crops && b.crops)
+    }
+  }
+
+  private static func require(_ field: String, _ cached: String, _ here: String) throws {
+    guard cached == here else {
+      throw CacheError.mismatch(field: field, expected: here, found: cached)
+    }
+  }
+
+  /// A live teacher has exactly the views that were asked for, so those must cover the method.
+  private static func requireRounds(_ settings: Settings, _ views: ViewSet) throws {
+    guard !settings.plainViews else { return }
+    let kinds = settings.method.views
+    if kinds.contains(.weak), views.weak == 0, !views.crops {
+      throw missingViews(settings, "weak")
+    }
+    if kinds.contains(.strong), views.strong == 0 { throw missingViews(settings, "strong") }
+  }
+
+  private static func missingViews(_ settings: Settings, _ kind: String) -> SettingError {
+    SettingError(
+      .usage,
+      "--method \(settings.method.rawValue) trains on \(kind) views and there are none; "
+        + "add \(kind):N to --views")
+  }
+}

@@ -1,0 +1,64 @@
+package import Datasets
+
+/// What a request still lacks in a cache, found without changing anything.
+package struct CachePlan: Sendable {
+  /// nil where there is no cache yet.
+  package let manifest: CacheManifest?
+  package let work: [WorkUnit]
+
+  /// Reads the manifest at `directory`, if there is one, and plans what is missing as
+  /// `CacheWriter.missing` does. Units that were begun but not sealed count as missing.
+  ///
+  /// - Throws: `.mismatch` where the cache was made from something else.
+  package init(
+    _ directory: String, identity: CacheIdentity, images: [Int], views: [View], taps: [TapShape],
+    featureViews: [View]
+  ) throws(CacheError) {
+    if FileSystem.kind(of: directory + "/" + CacheManifest.fileName) == .absent {
+      manifest = nil
+    } else {
+      let manifest = try CacheManifest.read(from: directory)
+      try identity.require(manifest.identity)
+      self.manifest = manifest
+    }
+    work = try Self.work(
+      identity, manifest?.units ?? [], images: images, views: views, taps: taps,
+      featureViews: featureViews)
+  }
+
+  /// What the cache holds once the work is done.
+  package func contents(in directory: String) -> CacheContents {
+    CacheContents(manifest, adding: work, in: directory)
+  }
+
+  /// (image, view) pairs that the teacher must be evaluated on.
+  package var views: Int { work.reduce(0) { $0 + $1.images.count * $1.requests.count } }
+
+  /// What `units` lack, cut into units.
+  static func work(
+    _ identity: CacheIdentity, _ units: [UnitEntry], images: [Int], views: [View],
+    taps: [TapShape], featureViews: [View]
+  ) throws(CacheError) -> [WorkUnit] {
+    for tap in taps {
+      precondition(RecordTable.isTapName(tap.tap), "\(tap.tap) is no name of a tap")
+      let text = { (shape: TapShape) in "\(shape.height)×\(shape.width)×\(shape.channels)" }
+      for features in units.lazy.flatMap(\.features)
+      where features.shape.tap == tap.tap && features.shape != tap {
+        throw .mismatch(
+          field: "shape of tap \(tap.tap)", expected: text(tap), found: text(features.shape))
+      }
+    }
+    return UnitPlan(
+      identity: identity, units: units, views: views, taps: taps, featureViews: featureViews
+    ).missing(images)
+  }
+}
+
+extension CacheIdentity {
+  /// Fails with `.mismatch` naming the first field in which `found` differs.
+  func require(_ found: CacheIdentity) throws(CacheError) {
+    if let (field, expected, found) = firstDifference(from: found) {
+      throw .mismatch(field: field, expected: expected, found: found)
+    }
+  }
+}

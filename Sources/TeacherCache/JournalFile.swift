@@ -1,0 +1,139 @@
+internal import CXXHash
+internal import Glibc
+
+/// Entries in the order in which they came, each with a place from which it can be asked for.
+///
+/// A file of entries, little-endian: u32 length n, n bytes that begin with a record's key, XXH3-64
+/// of those bytes. What follows the last whole entry, as a kill leaves it, is cut off when the file
+/// is opened. Nothing is synced: what is lost is evaluated again. The file is opened for each
+/// access, because a large cache has more of them than a process may hold open.
+struct JournalFile {
+  private static let frame = 4 + 8
+
+  let path: String
+  /// Where each place's entry begins; -1 while it has none.
+  private var offsets: [Int]
+  private var end = 0
+  /// Places without an entry.
+  private(set) var missing: Int
+
+  /// Opens or makes the file.
+  ///
+  /// - Parameters:
+  ///   - places: how many entries there will be.
+  ///   - place: the place of a record, nil where there is none.
+  init(_ path: String, places: Int, place: (RecordKey) -> Int?) throws(CacheError) {
+    self.path = path
+    offsets = [Int](repeating: -1, count: places)
+    missing = places
+    let file = try OpenFile(path, O_RDWR | O_CREAT)
+    var bytes: [UInt8] = []
+    while let length = try readEntry(file, at: end, into: &bytes) {
+      let key = bytes.withUnsafeBytes { UInt64(bigEndian: $0.loadUnaligned(as: UInt64.self)) }
+      guard let place = place(RecordKey(value: key)) else { break }
+      occupy(place)
+      end += length
+    }
+    guard ftruncate(file.descriptor, off_t(end)) == 0 else { throw FileSystem.error(path) }
+  }
+
+  func holds(_ place: Int) -> Bool { offsets[place] >= 0 }
+
+  /// Adds the entry of a place that has none; `entry` begins with the record's key.
+  mutating func append(_ entry: [UInt8], at place: Int) throws(CacheError) {
+    precondition(!holds(place), "\(path): place \(place) is taken")
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(entry.count + Self.frame)
+    bytes.append(littleEndian: UInt32(entry.count))
+    bytes.append(contentsOf: entry)
+    bytes.append(littleEndian: Self.checksum(entry))
+    let file = try OpenFile(path, O_WRONLY)
+    let written = bytes.withUnsafeBytes { buffer in
+      var done = 0
+      while done < buffer.count {
+        let count = pwrite(
+          file.descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done,
+          off_t(end + done))
+        if count < 0 && errno != EINTR { return false }
+        done += max(0, count)
+      }
+      return true
+    }
+    guard written else {
+      let failure = FileSystem.error(path)
+      guard case .diskFull(let path, let free, _) = failure else { throw failure }
+      throw .diskFull(path: path, free: free, recordsSafe: offsets.count - missing)
+    }
+    occupy(place)
+    end += bytes.count
+  }
+
+  /// The entry of a place that has one.
+  func entry(_ place: Int) throws(CacheError) -> [UInt8] {
+    precondition(holds(place), "\(path): place \(place) is empty")
+    var bytes: [UInt8] = []
+    guard try readEntry(OpenFile(path, O_RDONLY), at: offsets[place], into: &bytes) != nil else {
+      throw .corrupt(path: path, reason: "an entry is no longer what was written")
+    }
+    return bytes
+  }
+
+  private mutating func occupy(_ place: Int) {
+    if offsets[place] < 0 { missing -= 1 }
+    offsets[place] = end
+  }
+
+  /// Reads a whole and sound entry; gives its length in the file, nil where there is none.
+  private func readEntry(
+    _ file: borrowing OpenFile, at offset: Int, into bytes: inout [UInt8]
+  ) throws(CacheError) -> Int? {
+    guard let head = try file.read(4, at: offset) else { return nil }
+    let length = Int(head.reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) })
+    // More than a record's header, less than any record with what stands beside it.
+    guard (RecordHeader.overhead...2 * RecordHeader.rawLimit + 4096).contains(length),
+      let rest = try file.read(length + 8, at: offset + 4)
+    else { return nil }
+    bytes = Array(rest.prefix(length))
+    let expected = rest.suffix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    return Self.checksum(bytes) == expected ? length + Self.frame : nil
+  }
+
+  private static func checksum(_ bytes: [UInt8]) -> UInt64 {
+    bytes.withUnsafeBytes { XXH3_64bits($0.baseAddress, $0.count) }
+  }
+}
+
+/// A file that is closed when it goes out of scope.
+private struct OpenFile: ~Copyable {
+  let descriptor: Int32
+  private let path: String
+
+  init(_ path: String, _ flags: Int32) throws(CacheError) {
+    descriptor = open(path, flags | O_NOFOLLOW | O_CLOEXEC, 0o644)
+    self.path = path
+    guard descriptor >= 0 else { throw FileSystem.error(path) }
+  }
+
+  deinit { close(descriptor) }
+
+  /// Exactly `count` bytes, or nil where the file ends before.
+  borrowing func read(_ count: Int, at offset: Int) throws(CacheError) -> [UInt8]? {
+    var failure: CacheError?
+    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
+      filled = 0
+      while filled < count {
+        let part = pread(
+          descriptor, buffer.baseAddress?.advanced(by: filled), count - filled,
+          off_t(offset + filled))
+        if part == 0 { break }
+        if part < 0 && errno != EINTR {
+          failure = FileSystem.error(path)
+          break
+        }
+        filled += max(0, part)
+      }
+    }
+    if let failure { throw failure }
+    return bytes.count == count ? bytes : nil
+  }
+}

@@ -1,0 +1,196 @@
+import Datasets
+import Foundation
+import Testing
+
+@testable import TeacherCache
+
+/// Caches that are filled in the order of a training run.
+@Suite struct GrowingCacheTests {
+  private let teacher = FakeTeacher()
+  private let images = Array(0..<30) + [5000, 5001]
+  private let views = weak(0..<3) + [.strong(0), .strong(1)]
+
+  private func open(
+    _ directory: String, _ identity: CacheIdentity, views: [View]? = nil
+  ) throws -> (cache: GrowingCache, writer: CacheWriter) {
+    let writer = try CacheWriter(directory, identity, "test", mapBytes: 64 << 10)
+    let cache = try GrowingCache(
+      writer, images: images, views: views ?? self.views, taps: FakeTeacher.taps,
+      featureViews: [.weak(0)])
+    return (cache, writer)
+  }
+
+  private func shuffledKeys() -> [ViewKey] {
+    var stream = Stream(state: 11)
+    return images.flatMap { image in views.map { ViewKey(image: image, view: $0) } }
+      .shuffled(using: &stream)
+  }
+
+  private func add(_ key: ViewKey, to cache: GrowingCache) throws {
+    guard let wanted = cache.lacking(key) else { return }
+    try cache.add(
+      teacher.record(key.image, wanted), image: key.image, label: teacher.label(key.image))
+  }
+
+  private func dumped(_ identity: CacheIdentity) throws -> CacheInfo {
+    let directory = try TemporaryDirectory()
+    try teacher.dump(
+      directory.path, identity, images: images, views: views, taps: FakeTeacher.taps,
+      featureViews: [.weak(0)])
+    return try CacheReader.open(directory.path).info
+  }
+
+  @Test(arguments: LogitCodec.allCases)
+  func whatWasAddedIsReadAsFromTheSealedUnitAndTheWholeIsADump(codec: LogitCodec) throws {
+    let directory = try TemporaryDirectory()
+    let identity = CacheIdentity.sample(codec, features: .fp16)
+    let (cache, writer) = try open(directory.path, identity)
+    #expect(cache.missing == 32 * 5)
+    var heard: [ViewKey: [Float]] = [:]
+    var felt: [ViewKey: [Float]] = [:]
+    let shape = FakeTeacher.taps[1]
+    var logits = [Float](repeating: 0, count: 10)
+    var features = [Float](repeating: 0, count: shape.count)
+    func read(_ source: some StoredOutputs, _ key: ViewKey) throws -> Float? {
+      let details = try source.readDetails(key, into: &logits)
+      #expect(details.pixelHash == teacher.pixelHash(key.image, key.view))
+      #expect(details.label == teacher.label(key.image))
+      if key.view == .weak(0) {
+        let hash = try features.withUnsafeMutableBufferPointer {
+          try source.readFeatures(key, tap: shape.tap, into: $0)
+        }
+        #expect(hash == details.pixelHash)
+      }
+      return details.confidence
+    }
+    var confidence: [ViewKey: Float] = [:]
+    for key in shuffledKeys() {
+      #expect(cache.lacking(key) != nil)
+      try add(key, to: cache)
+      #expect(cache.lacking(key) == nil)
+      confidence[key] = try read(cache, key)
+      heard[key] = logits
+      if key.view == .weak(0) { felt[key] = features }
+    }
+    #expect(cache.missing == 0)
+    writer.close()
+    let reader = try CacheReader.open(directory.path)
+    for key in heard.keys {
+      #expect(try read(reader, key) == confidence[key])
+      #expect(logits == heard[key])
+      if key.view == .weak(0) { #expect(features == felt[key]) }
+    }
+    let (info, expected) = (reader.info, try dumped(identity))
+    #expect(info.contentHash == expected.contentHash)
+    #expect(info.codingError == expected.codingError)
+    #expect(info.largestLogitError == expected.largestLogitError)
+    #expect(try CacheReader.verify(directory.path).recordsChecked == 32 * 5 + 32 * 2)
+    let left = FileSystem.names(in: directory.path + "/units").filter { $0.hasPrefix(".") }
+    #expect(left.isEmpty)
+  }
+
+  @Test func aUnitIsSealedAsSoonAsAllItsViewsAreThere() throws {
+    let directory = try TemporaryDirectory()
+    let (cache, writer) = try open(directory.path, .sample(.q8))
+    for image in [5001, 5000] {
+      for view in views { try add(ViewKey(image: image, view: view), to: cache) }
+      // Anybody may read the sealed unit while the other one is still open.
+      let sealed = try CacheReader.open(directory.path)
+      #expect(sealed.images == (image == 5000 ? [5000, 5001] : []))
+    }
+    #expect(cache.missing == 30 * 5)
+    #expect(cache.contents.images == images)
+    withExtendedLifetime(writer) {}
+  }
+
+  @Test func aKilledFillLosesNothingThatWasWrittenWhole() throws {
+    let directory = try TemporaryDirectory()
+    let identity = CacheIdentity.sample(.q8, features: .q8)
+    let keys = shuffledKeys()
+    do {
+      let (cache, writer) = try open(directory.path, identity)
+      for key in keys.prefix(100) { try add(key, to: cache) }
+      #expect(cache.missing == 60)
+      writer.close()
+    }
+    // As a kill in the middle of a write leaves it: the last entry has no end.
+    let journal = try #require(
+      FileSystem.names(in: directory.path + "/units").first { $0.hasPrefix(".seen-00000000") })
+    let file = directory.path + "/units/\(journal)/logits"
+    let size = try FileSystem.size(of: file)
+    #expect(truncate(file, off_t(size - 5)) == 0)
+    let (cache, writer) = try open(directory.path, identity)
+    #expect(cache.missing == 61)
+    for key in keys { try add(key, to: cache) }
+    writer.close()
+    #expect(try CacheReader.open(directory.path).contentHash == dumped(identity).contentHash)
+  }
+
+  @Test func aDamagedEntryIsNoticedAndEvaluatedAgain() throws {
+    let directory = try TemporaryDirectory()
+    let key = ViewKey(image: 3, view: .weak(1))
+    var logits = [Float](repeating: 0, count: 10)
+    do {
+      let (cache, writer) = try open(directory.path, .sample(.q8))
+      try add(key, to: cache)
+      let journal = try #require(
+        FileSystem.names(in: directory.path + "/units").first { $0.hasPrefix(".seen-00000000") })
+      let file = URL(fileURLWithPath: directory.path + "/units/\(journal)/logits")
+      var bytes = try Data(contentsOf: file)
+      bytes[bytes.count / 2] ^= 1
+      try bytes.write(to: file)
+      let error = #expect(throws: CacheError.self) { try cache.readDetails(key, into: &logits) }
+      #expect(error?.description.contains("no longer what was written") == true)
+      writer.close()
+    }
+    let (cache, _) = try open(directory.path, .sample(.q8))
+    #expect(cache.lacking(key) != nil)
+  }
+
+  @Test func whatTheCacheHoldsIsReadAndOnlyTheRestIsWanted() throws {
+    let directory = try TemporaryDirectory()
+    let identity = CacheIdentity.sample(.q8)
+    try teacher.dump(directory.path, identity, images: images, views: weak(0..<2))
+    let (cache, writer) = try open(directory.path, identity)
+    let (old, new) = (ViewKey(image: 7, view: .weak(1)), ViewKey(image: 7, view: .weak(2)))
+    #expect(cache.lacking(old) == nil)
+    // The logits are there, the features are not.
+    #expect(
+      cache.lacking(ViewKey(image: 7, view: .weak(0)))
+        == ViewRequest(
+          view: .weak(0), needsLogits: false, taps: FakeTeacher.taps.map(\.tap)))
+    var logits = [Float](repeating: 0, count: 10)
+    let hash = try cache.readDetails(old, into: &logits).pixelHash
+    #expect(hash == teacher.pixelHash(7, .weak(1)))
+    #expect(cache.holds(new, tap: nil))
+    var seen = 0
+    while true {
+      let keys = cache.nextLacking(limit: 9)
+      if keys.isEmpty { break }
+      for key in keys { try add(key, to: cache) }
+      seen += keys.count
+    }
+    #expect(seen == 32 * 4)
+    writer.close()
+    #expect(try CacheReader.open(directory.path).contentHash == dumped(identity).contentHash)
+  }
+
+  @Test func anotherRequestForgetsWhatNoUnitNeedsAnyMore() throws {
+    let directory = try TemporaryDirectory()
+    do {
+      let (cache, writer) = try open(directory.path, .sample(.q8))
+      try add(ViewKey(image: 3, view: .weak(1)), to: cache)
+      writer.close()
+    }
+    let (_, writer) = try open(directory.path, .sample(.q8), views: weak(0..<1))
+    let journals = FileSystem.names(in: directory.path + "/units")
+    #expect(journals.count == 2)
+    writer.close()
+    // A dump of the same work seals the units and leaves nothing behind.
+    try teacher.dump(
+      directory.path, .sample(.q8), images: images, views: weak(0..<1), taps: FakeTeacher.taps,
+      featureViews: [.weak(0)])
+    let left = FileSystem.names(in: directory.path + "/units")
+    #expect(left.allSatisfy { !$0.hasPrefix(".") })
+  }
+}
