@@ -144,6 +144,21 @@ package final class CacheReader: Sendable {
     return index
   }
 
+  /// Reads one byte of each page of a record; their sum keeps the compiler from leaving it out.
+  package func touch(_ key: ViewKey, tap: String?) {
+    let recordKey = RecordKey(image: key.image, view: key.view)
+    let bytes: UnsafeRawBufferPointer?
+    if let tap {
+      bytes = try? unit(holding: key, tap: tap)?.feature(recordKey, tap: tap).bytes
+    } else {
+      bytes = try? unit(holding: key)?.block(recordKey).bytes
+    }
+    guard let bytes else { return }
+    var sum: UInt8 = 0
+    for offset in stride(from: 0, to: bytes.count, by: 4096) { sum &+= bytes[offset] }
+    withExtendedLifetime(sum) {}
+  }
+
   private func unit(for key: ViewKey) throws(CacheError) -> UnitReader {
     guard let unit = unit(holding: key) else {
       throw .missing(what: "logits of image \(key.image), \(key.view)", path: directory)

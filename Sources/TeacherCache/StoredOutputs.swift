@@ -19,6 +19,10 @@ package protocol StoredOutputs: AnyObject, Sendable {
   func readFeatures(
     _ key: ViewKey, tap: String, into values: UnsafeMutableBufferPointer<Float>
   ) throws(CacheError) -> UInt64
+
+  /// Brings what is stored of a view into memory, so that reading it will not wait for a disk. Does
+  /// nothing where it is missing or damaged: reading says so.
+  func touch(_ key: ViewKey, tap: String?)
 }
 
 extension CacheReader: StoredOutputs {}

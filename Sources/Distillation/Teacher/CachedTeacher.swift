@@ -30,6 +30,8 @@ package final class CachedTeacher: TeacherSource {
   private let renderer: ViewRenderer
   private let execution: Execution
   private var waited = Duration.zero
+  /// Waits for the disk while the cores compute; a record that is in memory costs it microseconds.
+  private let prefetching = DispatchQueue(label: "prefetch", qos: .utility)
   package let taps: [TapShape]
 
   /// - Parameter taps: those whose features may be asked for.
@@ -87,6 +89,15 @@ package final class CachedTeacher: TeacherSource {
     return tensor
   }
 
+  package func prefetch(_ keys: [ViewKey], tap: String?) {
+    let (cache, renderer) = (cache, renderer)
+    prefetching.async {
+      for key in keys {
+        cache.touch(CachedTeacher.storedKey(key, tap: tap, in: cache, renderer), tap: tap)
+      }
+    }
+  }
+
   /// Reads what is stored for each view, on all workers, and compares the pixel hashes.
   ///
   /// - Parameter read: reads view i of the batch from its stored key and gives the hash of the
@@ -116,9 +127,15 @@ package final class CachedTeacher: TeacherSource {
     if let failure = failure.withLock({ $0 }) { throw failure.error }
   }
 
+  func storedKey(_ key: ViewKey, tap: String?) -> ViewKey {
+    CachedTeacher.storedKey(key, tap: tap, in: cache, renderer)
+  }
+
   /// The key under which a view's logits, or its features at a tap, are stored: its own, or for a
   /// weak round the crop that it draws.
-  func storedKey(_ key: ViewKey, tap: String?) -> ViewKey {
+  private static func storedKey(
+    _ key: ViewKey, tap: String?, in cache: any StoredOutputs, _ renderer: ViewRenderer
+  ) -> ViewKey {
     if cache.holds(key, tap: tap) { return key }
     return ViewKey(image: key.image, view: renderer.resolve(key.view, image: key.image))
   }

@@ -1,3 +1,4 @@
+package import Datasets
 package import TeacherCache
 package import Tensors
 
@@ -10,6 +11,14 @@ package protocol TeacherSource: AnyObject {
   func logits(_ batch: ViewBatch) throws -> TeacherLogits
   /// Feature maps of each view at one tap: N×H×W×C.
   func features(_ batch: ViewBatch, tap: String) throws -> Tensor
+  /// Says which views will be asked for next, logits or the features of a tap, so that they can be
+  /// fetched meanwhile.
+  func prefetch(_ keys: [ViewKey], tap: String?)
   /// Seconds spent waiting for stored outputs so far; nil where nothing is stored.
   var secondsWaited: Double? { get }
+}
+
+extension TeacherSource {
+  /// Nothing: a live teacher has nothing to fetch.
+  package func prefetch(_ keys: [ViewKey], tap: String?) {}
 }

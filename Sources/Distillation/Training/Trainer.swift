@@ -104,6 +104,8 @@ package final class Trainer {
     let start = stepInEpoch * task.batchSize
     let ids = Array(order.images[start..<min(start + task.batchSize, order.images.count)])
     learningRate = phase.schedule.rate(epoch: epoch, step: step - phase.steps.lowerBound)
+    let next = start + ids.count
+    prefetch(order.images[next..<min(next + task.batchSize, order.images.count)], epoch: epoch)
     switch phase.objective {
     case .logits(let method): try trainLogits(method, ids, epoch: epoch)
     case .features: try trainFeatures(ids, epoch: epoch)
@@ -157,6 +159,24 @@ package final class Trainer {
     try check(total, ids)
     task.student.backward(logits: nil, features: gradients, on: execution)
     totals.add([("mse", total)], images: ids.count)
+  }
+
+  /// Tells the teacher what the next step of the epoch will ask for.
+  private func prefetch(_ ids: ArraySlice<Int>, epoch: Int) {
+    guard let teacher = task.teacher, !ids.isEmpty else { return }
+    func keys(_ view: View) -> [ViewKey] { ids.map { ViewKey(image: $0, view: view) } }
+    switch phase.objective {
+    case .logits(let method):
+      guard method.needsTeacher else { return }
+      for kind in method.views {
+        teacher.prefetch(keys(task.rounds.view(kind, epoch: epoch)), tap: nil)
+      }
+    case .features:
+      for matcher in matchers {
+        let view = task.featureRounds.view(.weak, epoch: epoch)
+        teacher.prefetch(keys(view), tap: matcher.pair.teacherTap)
+      }
+    }
   }
 
   private func views(of ids: [Int], _ view: View) -> ViewBatch {
