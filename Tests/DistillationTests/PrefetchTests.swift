@@ -2,6 +2,7 @@ import Datasets
 import Distillation
 import Foundation
 import Networks
+import TeacherCache
 import Tensors
 import Testing
 
