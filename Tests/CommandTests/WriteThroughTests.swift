@@ -99,9 +99,9 @@ struct WriteThroughTests {
       #expect(result.status == 75, "\(result.errors)")
       #expect(result.errors.contains("pid \(process.processIdentifier)"), "\(result.errors)")
     }
+    // It may have come to its end by now; how runs are stopped is tested elsewhere.
     kill(process.processIdentifier, SIGTERM)
     process.waitUntilExit()
-    #expect(process.terminationStatus == 143)
   }
 
   @Test(arguments: [
