@@ -84,26 +84,6 @@ struct WriteThroughTests {
     }
   }
 
-  @Test func aSecondWriterIsTurnedAwayAtOnce() throws {
-    let process = Program.process(
-      "student-train", arguments("first") + ["--epochs", "400", "--eval-every", "400"])
-    process.standardError = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    try process.run()
-    while process.isRunning, journaled() < 10_000 { usleep(1000) }
-    for (program, call) in [
-      ("student-train", arguments("second") + ["--epochs", "400"]),
-      ("teacher-dump", Array(base.prefix(8)) + ["--views", "weak:1", "--cache", cache]),
-    ] {
-      let result = try Program.run(program, call)
-      #expect(result.status == 75, "\(result.errors)")
-      #expect(result.errors.contains("pid \(process.processIdentifier)"), "\(result.errors)")
-    }
-    // It may have come to its end by now; how runs are stopped is tested elsewhere.
-    kill(process.processIdentifier, SIGTERM)
-    process.waitUntilExit()
-  }
-
   @Test(arguments: [
     (["--write-through"], "--cache is not given"),
     (["--write-through", "--cache", "CACHE", "--method", "ce"], "listens to no teacher"),
