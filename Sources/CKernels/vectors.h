@@ -30,6 +30,31 @@ INLINE v8 load8(const float *p) {
 
 INLINE void store8(float *p, v8 v) { __builtin_memcpy(p, &v, sizeof v); }
 
+#if LEVEL_FUSED && defined(__x86_64__)
+// Channel counts such as 58 end in a part of a vector at every pixel. AVX2 loads it in one step, where
+// a copy of variable size is a call. (Its stores under a mask are slow on AMD.)
+
+typedef float mask_lanes __attribute__((vector_size(32)));
+typedef int mask_bits __attribute__((vector_size(32)));
+
+/// Set in the first `count` lanes of 8.
+INLINE mask_bits lane_mask(intptr_t count) {
+  mask_bits lanes = {0, 1, 2, 3, 4, 5, 6, 7};
+  return lanes < (int)count;
+}
+
+/// The first `count` lanes, zeros behind.
+INLINE v16 load_part(const float *p, intptr_t count) {
+  mask_lanes half[2];
+  half[0] = __builtin_ia32_maskloadps256((const mask_lanes *)p, lane_mask(count));
+  half[1] = __builtin_ia32_maskloadps256((const mask_lanes *)(p + 8), lane_mask(count - 8));
+  v16 v;
+  __builtin_memcpy(&v, half, sizeof v);
+  return v;
+}
+
+#else
+
 /// The first `count` lanes, zeros behind.
 INLINE v16 load_part(const float *p, intptr_t count) {
   v16 v = 0;
@@ -37,8 +62,17 @@ INLINE v16 load_part(const float *p, intptr_t count) {
   return v;
 }
 
+#endif
+
+/// In pieces of fixed size, because a copy of variable size is a call.
 INLINE void store_part(float *p, v16 v, intptr_t count) {
-  __builtin_memcpy(p, &v, (size_t)count * sizeof(float));
+  float lanes[16];
+  __builtin_memcpy(lanes, &v, sizeof v);
+  intptr_t i = 0;
+  if (count & 8) __builtin_memcpy(p, lanes, 32), i = 8;
+  if (count & 4) __builtin_memcpy(p + i, lanes + i, 16), i += 4;
+  if (count & 2) __builtin_memcpy(p + i, lanes + i, 8), i += 2;
+  if (count & 1) p[i] = lanes[i];
 }
 
 /// max(v, 0), but a NaN stays one: a network that has diverged must show it.
