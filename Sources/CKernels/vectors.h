@@ -44,18 +44,9 @@ INLINE v8 load_part8(const float *p, intptr_t count) {
   return (v8)__builtin_ia32_maskloadps256((const void *)p, first_lanes(count));
 }
 
-INLINE void store_part8(float *p, v8 v, intptr_t count) {
-  __builtin_ia32_maskstoreps256((void *)p, first_lanes(count), v);
-}
-
 INLINE v16 load_part(const float *p, intptr_t count) {
   v8 low = load_part8(p, count), high = load_part8(p + 8, count - 8);
   return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-}
-
-INLINE void store_part(float *p, v16 v, intptr_t count) {
-  store_part8(p, v.lo, count);
-  store_part8(p + 8, v.hi, count - 8);
 }
 #else
 /// The first `count` lanes, zeros behind.
@@ -64,21 +55,19 @@ INLINE v16 load_part(const float *p, intptr_t count) {
   __builtin_memcpy(&v, p, (size_t)count * sizeof(float));
   return v;
 }
-
-INLINE void store_part(float *p, v16 v, intptr_t count) {
-  __builtin_memcpy(p, &v, (size_t)count * sizeof(float));
-}
-
-INLINE v8 load_part8(const float *p, intptr_t count) {
-  v8 v = 0;
-  __builtin_memcpy(&v, p, (size_t)count * sizeof(float));
-  return v;
-}
-
-INLINE void store_part8(float *p, v8 v, intptr_t count) {
-  __builtin_memcpy(p, &v, (size_t)count * sizeof(float));
-}
 #endif
+
+/// The first `count` lanes, below 16. In pieces of fixed size: a copy of variable size is a call, and
+/// AVX2's store under a mask is slow on AMD's processors.
+INLINE void store_part(float *p, v16 v, intptr_t count) {
+  float lanes[16];
+  __builtin_memcpy(lanes, &v, sizeof v);
+  const float *from = lanes;
+  if (count & 8) __builtin_memcpy(p, from, 32), p += 8, from += 8;
+  if (count & 4) __builtin_memcpy(p, from, 16), p += 4, from += 4;
+  if (count & 2) __builtin_memcpy(p, from, 8), p += 2, from += 2;
+  if (count & 1) *p = *from;
+}
 
 /// max(v, 0), but a NaN stays one: a network that has diverged must show it.
 INLINE v16 rectified(v16 v) { return v < 0.0f ? (v16)0.0f : v; }

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import Networks
+import Tensors
 import Testing
 
 @Suite struct ArchitectureTests {
@@ -127,5 +128,25 @@ import Testing
       try shapes("ResNet50", 28) == [
         "stage1 256@28x28", "stage2 512@14x14", "stage3 1024@7x7", "stage4 2048@4x4",
       ])
+  }
+
+  /// Digits have 28 pixels a side, Tiny-ImageNet has 64; every pool before a head is global.
+  @Test(arguments: [28, 64])
+  func takesImagesOfOtherSizes(_ side: Int) throws {
+    let execution = Execution(threads: 2)
+    for name in [
+      "resnet8", "resnet20_s", "wrn_16_1", "vgg8", "MobileNetV2", "ShuffleV1", "ShuffleV2",
+      "ResNet18", "ResNet50",
+    ] {
+      let network = try Architecture.make(name, classes: 10)
+      network.initialize(seed: 1)
+      let images = Tensor.zeros([1, side, side, 3], in: execution.memory)
+      let output = network.forward(
+        images, training: 0..<0, keeping: Set(network.taps), on: execution)
+      #expect(output.logits?.shape == [1, 10], "\(name)")
+      for (tap, height, width, channels) in network.tapShapes(height: side, width: side) {
+        #expect(output.features[tap]?.shape == [1, height, width, channels], "\(name) \(tap)")
+      }
+    }
   }
 }

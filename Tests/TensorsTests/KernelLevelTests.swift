@@ -57,6 +57,10 @@ enum LevelProbe {
         numbers += Pooling(kind, kernel: 3, strides: 2).forward(z, on: execution).values
       }
       numbers += globalAverage(z, on: execution).values
+      let joined = concatenated(y, interleaved(x, z, on: execution), rectify: true, on: execution)
+      numbers += shuffled(joined, groups: 3, on: execution).values
+      let (first, second) = separated(joined, first: 80, output: joined, on: execution)
+      numbers += first.values + deinterleaved(low: second, high: y, on: execution).0.values
     }
     return numbers
   }
