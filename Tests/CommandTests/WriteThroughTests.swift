@@ -37,13 +37,10 @@ struct WriteThroughTests {
     #expect(
       try Program.json(whole.output)["cache_id"] as? String == info(scratch.path + "/other")[
         "cache_id"] as? String)
-    for millions in [1, 3, 6, 9] {
-      let process = Program.process("student-train", arguments("cut"))
-      process.standardError = FileHandle.nullDevice
-      process.standardOutput = FileHandle.nullDevice
-      try process.run()
+    for share in [1, 3, 6, 9] {
+      let process = try Program.start("student-train", arguments("cut"))
       // A random place some way into the training: after so many bytes were kept.
-      while process.isRunning, journaled() < millions * 20_000 { usleep(1000) }
+      while process.isRunning, journaled() < share * 20_000 { usleep(1000) }
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
     }
@@ -85,11 +82,8 @@ struct WriteThroughTests {
   }
 
   @Test func aSecondWriterIsTurnedAwayAtOnce() throws {
-    let process = Program.process(
+    let process = try Program.start(
       "student-train", arguments("first") + ["--epochs", "400", "--eval-every", "400"])
-    process.standardError = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    try process.run()
     while process.isRunning, journaled() < 10_000 { usleep(1000) }
     for (program, call) in [
       ("student-train", arguments("second") + ["--epochs", "400"]),
