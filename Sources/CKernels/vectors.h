@@ -55,18 +55,36 @@ INLINE v16 load_part(const float *p, intptr_t count) {
   __builtin_memcpy(&v, p, (size_t)count * sizeof(float));
   return v;
 }
+
+INLINE v8 load_part8(const float *p, intptr_t count) {
+  v8 v = 0;
+  __builtin_memcpy(&v, p, (size_t)count * sizeof(float));
+  return v;
+}
 #endif
 
-/// The first `count` lanes, below 16. In pieces of fixed size: a copy of variable size is a call, and
-/// AVX2's store under a mask is slow on AMD's processors.
+/// The last `count & 7` lanes, in pieces of fixed size: a copy of variable size is a call, and AVX2's
+/// store under a mask is slow on AMD's processors.
+INLINE void store_tail(float *p, const float *lanes, intptr_t count) {
+  if (count & 4) __builtin_memcpy(p, lanes, 16), p += 4, lanes += 4;
+  if (count & 2) __builtin_memcpy(p, lanes, 8), p += 2, lanes += 2;
+  if (count & 1) *p = *lanes;
+}
+
+/// The first `count` lanes, below 16.
 INLINE void store_part(float *p, v16 v, intptr_t count) {
   float lanes[16];
   __builtin_memcpy(lanes, &v, sizeof v);
   const float *from = lanes;
   if (count & 8) __builtin_memcpy(p, from, 32), p += 8, from += 8;
-  if (count & 4) __builtin_memcpy(p, from, 16), p += 4, from += 4;
-  if (count & 2) __builtin_memcpy(p, from, 8), p += 2, from += 2;
-  if (count & 1) *p = *from;
+  store_tail(p, from, count);
+}
+
+/// The first `count` lanes, below 8.
+INLINE void store_part8(float *p, v8 v, intptr_t count) {
+  float lanes[8];
+  __builtin_memcpy(lanes, &v, sizeof v);
+  store_tail(p, lanes, count);
 }
 
 /// max(v, 0), but a NaN stays one: a network that has diverged must show it.

@@ -120,7 +120,7 @@ private func status(of error: CacheError) -> Int32 {
   case .locked: Status.tryAgain
   case .diskFull, .io: Status.io
   case .permission: Status.permission
-  case .networkFileSystem: Status.cannotCreate
+  case .networkFileSystem, .occupied: Status.cannotCreate
   }
 }
 

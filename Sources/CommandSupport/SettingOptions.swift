@@ -44,10 +44,13 @@ package struct SettingOptions: ParsableArguments {
   var seed: String?
   @Option(
     help: ArgumentHelp(
-      "Without a cache: the views there are, such as weak:4,strong:4 (default: one round an epoch).",
+      "Without a cache, or with --write-through: the views there are, such as weak:4,strong:4 "
+        + "(default: one round an epoch).",
       valueName: "list"))
   var views: String?
-  @Option(help: ArgumentHelp("Without a cache: seed of the views.", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "Without a cache, or with --write-through: seed of the views.", valueName: "n"))
   var viewSeed: String?
   @Option(help: ArgumentHelp("weak, or none for plain views.", valueName: "kind"))
   var augment: String?

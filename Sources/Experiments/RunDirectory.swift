@@ -133,7 +133,8 @@ package func makeDirectory(_ path: String) throws(RunError) {
     }
     return
   }
-  let parent = (path as NSString).deletingLastPathComponent
+  // Foundation's deletingLastPathComponent crashes on a name of one letter.
+  let parent = path.contains("/") ? (path as NSString).deletingLastPathComponent : ""
   if !parent.isEmpty, parent != path { try makeDirectory(parent) }
   guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
     let kind: RunError.Kind =

@@ -80,6 +80,7 @@ package struct ShownView {
 
   /// Writes the picture as PNG; the file is whole or absent.
   package func writePicture(to path: String) throws {
-    try AtomicFile.write(picture.png, to: path)
+    // Foundation's deletingLastPathComponent crashes on a name of one letter.
+    try AtomicFile.write(picture.png, to: path.contains("/") ? path : "./" + path)
   }
 }

@@ -125,6 +125,10 @@ struct TeacherViews {
     let images: [Int]
     if let cache, subset == .all {
       images = cache.images
+      if images.isEmpty {
+        throw MissingFromCache(
+          description: "\(cache.directory) holds nothing yet; let teacher-dump seal a unit first")
+      }
     } else {
       images = try subset.indices(labels: data.train.labels, classes: data.info.classes)
     }

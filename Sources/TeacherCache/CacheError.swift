@@ -20,6 +20,8 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
   case version(path: String, found: String, expected: String)
   /// Values that cannot be stored: not finite, or outside what the precision holds.
   case unstorable(what: String, reason: String)
+  /// The target of a copy holds a unit that its source does not.
+  case occupied(path: String, unit: String)
   case io(path: String, reason: String)
 
   package var description: String {
@@ -29,8 +31,8 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
     case .missing(let what, let path):
       "the cache \(path) does not hold \(what); add it with teacher-dump"
     case .mismatch(let field, let expected, let found):
-      "the cache was made with another \(field): it has \(found), expected \(expected); "
-        + "use the matching \(field) or another cache directory"
+      "the cache was made with another \(field)\(Self.flag(field)): it has \(found), expected "
+        + "\(expected); use what it was made with, or another cache directory"
     case .corrupt(let path, let reason):
       "\(path) is damaged: \(reason); delete that unit and run teacher-dump again, "
         + "or copy the cache anew"
@@ -52,8 +54,21 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
         + "version or dump again"
     case .unstorable(let what, let reason):
       "\(what): \(reason); check the teacher, or choose a wider precision"
+    case .occupied(let path, let unit):
+      "\(path) is no copy: it holds \(unit), which the source does not; unite them with "
+        + "teacher-dump merge, or copy to another directory"
     case .io(let path, let reason):
       "\(path): \(reason)"
     }
+  }
+
+  /// The flag behind a field of the identity, in brackets.
+  private static func flag(_ field: String) -> String {
+    let flags = [
+      "dataset": "--dataset", "datasetHash": "--data", "viewSeed": "--view-seed",
+      "teacherArchitecture": "--arch", "teacherWeights": "--teacher", "teacherMean": "--mean",
+      "teacherStd": "--std", "logits": "--logits", "featurePrecision": "--feature-precision",
+    ]
+    return flags[field].map { " (\($0))" } ?? ""
   }
 }

@@ -13,6 +13,8 @@ package struct CacheInfo: Sendable {
   package let records: Int
   /// (image, view, tap) features.
   package let featureRecords: Int
+  /// Units that were begun and are not sealed; what they hold cannot be read yet.
+  package let unfinishedUnits: Int
   /// Of all units' files.
   package let bytes: Int
   /// File bytes for one view's logits, everything included; 0 without logits.
@@ -53,6 +55,7 @@ extension CacheReader {
       cacheID: identity.cacheID, fingerprint: manifest.fingerprint, contentHash: contentHash,
       images: images.count, views: kinds.mapValues(\.count), records: records,
       featureRecords: manifest.units.reduce(0) { $0 + $1.featureRecords },
+      unfinishedUnits: UnitName.unfinished(in: directory),
       bytes: manifest.units.reduce(0) { $0 + $1.bytes }, logitBytesPerView: perView,
       logitRatio: perView == 0 ? 0 : Double(identity.classes * 4) / perView,
       logitErrorBound: identity.logits.gradientErrorBound,

@@ -18,6 +18,7 @@ package enum CacheTransfer {
   ///
   /// Several callers may ask for the same copy at once: one copies, the others wait for it and
   /// then find it done. The manifest comes last, so that `target` is a cache when it is complete.
+  /// A target that holds units of its own is left alone: `.occupied`.
   package static func copy(from source: String, to target: String) throws(CacheError) {
     let manifest = try CacheManifest.read(from: source)
     try FileSystem.makeDirectory(target + "/" + UnitName.folder)
@@ -27,6 +28,10 @@ package enum CacheTransfer {
       let present = try CacheManifest.read(from: target)
       try manifest.identity.require(present.identity)
       if present == manifest { return }
+      let listed = Set(manifest.units.map(\.sha256))
+      if let other = present.units.first(where: { !listed.contains($0.sha256) }) {
+        throw .occupied(path: target, unit: other.path)
+      }
     }
     for entry in manifest.units {
       let path = target + "/" + entry.path

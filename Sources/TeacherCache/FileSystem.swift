@@ -134,7 +134,7 @@ package enum FileSystem {
   ///
   /// The kernel's list of mounts is searched for the device of `path`: Swift's Glibc lacks
   /// `statfs`, and the device is unique where a path may be mounted over.
-  package static func networkType(of path: String) -> String? {
+  static func networkType(of path: String) -> String? {
     var status = stat()
     guard stat(path, &status) == 0,
       let mounts = try? read("/proc/self/mountinfo", limit: 16 << 20)

@@ -23,6 +23,15 @@ enum UnitName {
       + taps.joined(separator: " ")
   }
 
+  /// Units of a cache that a dump or a training run began and nobody sealed.
+  static func unfinished(in directory: String) -> Int {
+    let prefixes = [unsealedPrefix, UnitJournal.prefix]
+    let names = FileSystem.names(in: directory + "/" + folder).compactMap { name in
+      prefixes.first { name.hasPrefix($0) }.map { name.dropFirst($0.count) }
+    }
+    return Set(names).count
+  }
+
   /// Whether a path from a manifest is `units/` and one plain name.
   static func isSafe(_ path: String) -> Bool {
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)

@@ -18,17 +18,25 @@ struct CacheSummary {
 
   var text: String {
     let identity = cache.identity
+    let unfinished =
+      info.unfinishedUnits == 0
+      ? "" : "; unfinished: \(info.unfinishedUnits), the command that began them goes on"
+    let made =
+      "teacher: \(identity.teacherArchitecture), weights \(identity.teacherWeights.prefix(16))"
+    guard !cache.manifest.units.isEmpty else {
+      return
+        "cache \(info.cacheID): \(identity.dataset), nothing is sealed yet\(unfinished)\n\(made)"
+    }
     let kinds = info.views.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
     let right = accuracy.map { "\($0.kind) \(String(format: "%.2f", $0.top1)) %" }
     var lines = [
       "cache \(info.cacheID): \(identity.dataset), \(grouped(info.images)) images, "
         + "views: \(kinds.joined(separator: ", "))",
-      "teacher: \(identity.teacherArchitecture), weights \(identity.teacherWeights.prefix(16)); "
-        + "right on \(right.joined(separator: ", "))",
+      made + (right.isEmpty ? "" : "; right on \(right.joined(separator: ", "))"),
       "stored: \(grouped(info.records)) logits as \(identity.logits.rawValue), "
         + "\(String(format: "%.1f", info.logitBytesPerView)) B a view "
         + "(fp32: \(identity.classes * 4) B, ratio \(String(format: "%.2f", info.logitRatio))); "
-        + "\(bytesText(info.bytes)) in \(cache.manifest.units.count) units",
+        + "\(bytesText(info.bytes)) in \(cache.manifest.units.count) units\(unfinished)",
       "error: gradient of T²·KL off by at most \(info.logitErrorBound) in L1 at every temperature; "
         + "largest logit error measured \(short(info.largestLogitError))",
     ]
@@ -70,6 +78,7 @@ struct CacheSummary {
         .object(info.views.sorted { $0.key < $1.key }.map { ($0.key, .integer($0.value)) })
       ),
       ("records", .integer(info.records)), ("feature_records", .integer(info.featureRecords)),
+      ("unfinished_units", .integer(info.unfinishedUnits)),
       ("bytes", .integer(info.bytes)), ("logit_codec", .string(identity.logits.rawValue)),
       ("logit_bytes_per_view", .number(info.logitBytesPerView)),
       ("logit_ratio", .number(info.logitRatio)),

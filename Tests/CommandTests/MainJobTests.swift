@@ -182,11 +182,8 @@ struct MainJobTests {
     let whole = try Program.run(
       "student-train", arguments + ["--output", scratch.path + "/whole"])
     try #require(whole.status == 0, "\(whole.errors)")
-    let process = Program.process(
+    let process = try Program.start(
       "student-train", arguments + ["--output", scratch.path + "/cut"])
-    process.standardError = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    try process.run()
     let state = scratch.path + "/cut/config.yaml"
     while process.isRunning, !FileManager.default.fileExists(atPath: state) { usleep(1000) }
     kill(process.processIdentifier, signal)

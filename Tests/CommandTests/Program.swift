@@ -25,6 +25,22 @@ struct Program {
     return process
   }
 
+  /// Starts a program that signals will be sent to.
+  ///
+  /// Tests run on threads that block signals, and a child inherits that: it would never hear any.
+  static func start(_ name: String, _ arguments: [String]) throws -> Process {
+    let process = process(name, arguments)
+    process.standardError = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    var (signals, before) = (sigset_t(), sigset_t())
+    sigemptyset(&signals)
+    for signal in [SIGINT, SIGTERM] { sigaddset(&signals, signal) }
+    pthread_sigmask(SIG_UNBLOCK, &signals, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    try process.run()
+    return process
+  }
+
   static func run(_ name: String, _ arguments: [String]) throws -> Result {
     let process = process(name, arguments)
     let (output, errors) = (Pipe(), Pipe())

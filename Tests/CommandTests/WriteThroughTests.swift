@@ -37,13 +37,10 @@ struct WriteThroughTests {
     #expect(
       try Program.json(whole.output)["cache_id"] as? String == info(scratch.path + "/other")[
         "cache_id"] as? String)
-    for millions in [1, 3, 6, 9] {
-      let process = Program.process("student-train", arguments("cut"))
-      process.standardError = FileHandle.nullDevice
-      process.standardOutput = FileHandle.nullDevice
-      try process.run()
+    for share in [1, 3, 6, 9] {
+      let process = try Program.start("student-train", arguments("cut"))
       // A random place some way into the training: after so many bytes were kept.
-      while process.isRunning, journaled() < millions * 20_000 { usleep(1000) }
+      while process.isRunning, journaled() < share * 20_000 { usleep(1000) }
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
     }
@@ -81,6 +78,23 @@ struct WriteThroughTests {
     return names.reduce(0) { sum, name in
       let size = try? FileManager.default.attributesOfItem(atPath: "\(cache)/\(name)")[.size]
       return sum + (size as? Int ?? 0)
+    }
+  }
+
+  @Test func aSecondWriterIsTurnedAwayAtOnce() throws {
+    try FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: true)
+    let lock = open(cache + "/writer.lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    defer { close(lock) }
+    try #require(flock(lock, LOCK_EX | LOCK_NB) == 0)
+    let holder = "host elsewhere, pid 4711, since 2026-01-31 12:00:00 UTC\n"
+    try #require(write(lock, holder, holder.utf8.count) == holder.utf8.count)
+    for (program, call) in [
+      ("student-train", arguments("second")),
+      ("teacher-dump", Array(base.prefix(8)) + ["--views", "weak:1", "--cache", cache]),
+    ] {
+      let result = try Program.run(program, call)
+      #expect(result.status == 75, "\(result.errors)")
+      #expect(result.errors.contains("pid 4711"), "\(result.errors)")
     }
   }
 

@@ -193,4 +193,43 @@ import Testing
     let left = FileSystem.names(in: directory.path + "/units")
     #expect(left.allSatisfy { !$0.hasPrefix(".") })
   }
+
+  @Test(.enabled(if: geteuid() == 0, "needs root to mount a small tmpfs"))
+  func aFullDiskIsNamedAndTheFillGoesOnWhenThereIsSpace() throws {
+    let directory = try TemporaryDirectory()
+    func run(_ arguments: String...) throws -> Bool {
+      let process = Process()
+      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+      process.arguments = arguments
+      try process.run()
+      process.waitUntilExit()
+      return process.terminationStatus == 0
+    }
+    try #require(try run("mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", directory.path))
+    defer { _ = try? run("umount", directory.path) }
+    let many = FakeTeacher(classes: 1000)
+    let identity = CacheIdentity.sample(.fp32, classes: 1000)
+    func fill() throws -> (before: Int, kept: Int) {
+      let writer = try CacheWriter(directory.path, identity, "", mapBytes: 64 << 10)
+      defer { writer.close() }
+      let cache = try GrowingCache(
+        writer, images: Array(0..<100), views: weak(0..<2), taps: [], featureViews: [])
+      let before = cache.missing
+      do {
+        for key in cache.nextLacking(limit: .max) {
+          let wanted = try #require(cache.lacking(key))
+          try cache.add(many.record(key.image, wanted), image: key.image, label: 1)
+        }
+      } catch CacheError.diskFull(_, _, let kept) { return (before, kept) }
+      return (before, 200)
+    }
+    let first = try fill()
+    #expect(first.before == 200)
+    #expect((50..<150).contains(first.kept))
+    try #require(try run("mount", "-o", "remount,size=16m", directory.path))
+    let second = try fill()
+    #expect(second.before == 200 - first.kept)
+    #expect(second.kept == 200)
+    #expect(try CacheReader.verify(directory.path).recordsChecked == 200)
+  }
 }

@@ -82,4 +82,25 @@ import Testing
       _ = try CacheTransfer.merge(into: target.path + "/merged", from: [source.path])
     }
   }
+
+  @Test func aTargetWithUnitsOfItsOwnIsLeftAlone() throws {
+    let source = try dump(images: 0..<20, views: weak(0..<2))
+    let target = try TemporaryDirectory()
+    let copy = target.path + "/copy"
+    try CacheTransfer.copy(from: source.path, to: copy)
+    try teacher.dump(copy, identity, images: Array(0..<20), views: weak(0..<3))
+    let manifest = try CacheManifest.read(from: copy)
+    let error = #expect(throws: CacheError.self) {
+      try CacheTransfer.copy(from: source.path, to: copy)
+    }
+    guard case .occupied(copy, let unit) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(manifest.units.contains { $0.path == unit })
+    #expect(try CacheManifest.read(from: copy) == manifest)
+    // The other way round the copy only grows.
+    try CacheTransfer.copy(from: copy, to: source.path)
+    #expect(try CacheManifest.read(from: source.path) == manifest)
+  }
 }
