@@ -12,8 +12,8 @@ package final class Environment: @unchecked Sendable {
   package enum Mode: Equatable, Sendable {
     /// For one writer; the map grows by `grow()` when it is full.
     case filling(mapBytes: Int)
-    /// Never changed again: no lock file, no write permission, the map is as large as the file.
-    /// `ordered` reads ahead.
+    /// Never changed again: no lock file, no write permission, the map is as large as the file,
+    /// whose pages are checked before it is mapped. `ordered` reads ahead.
     case sealed(ordered: Bool)
   }
 
@@ -96,8 +96,11 @@ package final class Environment: @unchecked Sendable {
       var flags = UInt32(MDB_NOTLS)
       switch mode {
       case .filling(let bytes):
+        // What a kill left before the first commit is empty or sound; LMDB makes it anew.
+        if let size = try? fileSize(path), size > 0 { try PageCheck.check(path) }
         try LMDBError.check(mdb_env_set_mapsize(handle, bytes), path)
       case .sealed(let ordered):
+        try PageCheck.check(path)
         flags |= UInt32(MDB_RDONLY) | UInt32(MDB_NOLOCK) | (ordered ? 0 : UInt32(MDB_NORDAHEAD))
         try LMDBError.check(mdb_env_set_mapsize(handle, try fileSize(path)), path)
       }

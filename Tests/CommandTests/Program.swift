@@ -49,7 +49,7 @@ struct Program {
 }
 
 /// A folder that goes away with the test.
-final class Scratch {
+final class Scratch: Sendable {
   let path: String
 
   init() throws {
