@@ -12,7 +12,16 @@ enum FileSystem {
     case renamed(String, to: String)
   }
 
-  @TaskLocal static var observe: (@Sendable (Change) -> Void)?
+  /// A class, because Swift 6.3 crashes with a closure as an optimised task-local value.
+  final class Observer: Sendable {
+    let note: @Sendable (Change) -> Void
+
+    init(_ note: @escaping @Sendable (Change) -> Void) { self.note = note }
+  }
+
+  @TaskLocal static var observer: Observer?
+
+  private static func observe(_ change: Change) { observer?.note(change) }
 
   /// What lies at `path` itself; links are not followed.
   static func kind(of path: String) -> Kind {
@@ -64,9 +73,9 @@ enum FileSystem {
       if failure == nil && !writeAll(part, to: descriptor) { failure = error(target) }
     }
     if let failure { throw failure }
-    observe?(.wrote(target))
+    observe(.wrote(target))
     guard fsync(descriptor) == 0 else { throw error(target) }
-    observe?(.synced(target))
+    observe(.synced(target))
     return hexadecimal(hash.finalize())
   }
 
@@ -76,7 +85,7 @@ enum FileSystem {
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o644)
     guard descriptor >= 0 else { throw error(temporary) }
     var written = bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
-    observe?(.wrote(temporary))
+    observe(.wrote(temporary))
     written = written && fsync(descriptor) == 0
     let failure = error(temporary)
     close(descriptor)
@@ -84,14 +93,14 @@ enum FileSystem {
       unlink(temporary)
       throw failure
     }
-    observe?(.synced(temporary))
+    observe(.synced(temporary))
     try move(temporary, to: path)
   }
 
   /// Renames and makes the new name durable.
   static func move(_ source: String, to target: String) throws(CacheError) {
     guard rename(source, target) == 0 else { throw error(target) }
-    observe?(.renamed(source, to: target))
+    observe(.renamed(source, to: target))
     try sync(parent(of: target))
   }
 
@@ -101,7 +110,7 @@ enum FileSystem {
     guard descriptor >= 0 else { throw error(path) }
     defer { close(descriptor) }
     guard fsync(descriptor) == 0 else { throw error(path) }
-    observe?(.synced(path))
+    observe(.synced(path))
   }
 
   /// Makes a directory and those above it; the names of new ones are durable.
@@ -110,7 +119,7 @@ enum FileSystem {
     let above = parent(of: path)
     if above != path { try makeDirectory(above) }
     if mkdir(path, 0o777) == 0 {
-      observe?(.madeDirectory(path))
+      observe(.madeDirectory(path))
       try sync(above)
     } else if errno != EEXIST || !isDirectory(path) {
       throw error(path)
@@ -131,7 +140,7 @@ enum FileSystem {
   static func remove(_ path: String) throws(CacheError) {
     do {
       try FileManager.default.removeItem(atPath: path)
-      observe?(.removed(path))
+      observe(.removed(path))
     } catch {
       if kind(of: path) != .absent { throw .io(path: path, reason: "cannot be removed: \(error)") }
     }

@@ -32,7 +32,7 @@ import Testing
     let log = DiskLog(directory.path)
     // How many records are promised from which event on.
     var promises: [(event: Int, records: Int)] = [(0, 0)]
-    try FileSystem.$observe.withValue({ log.note($0) }) {
+    try FileSystem.$observer.withValue(FileSystem.Observer { log.note($0) }) {
       for views in views {
         try dump(directory.path + "/cache", views) { log.committed($0.directory + "/data.mdb") }
         promises.append((log.count, images.count * views.count))
