@@ -98,7 +98,8 @@ struct FullDiskTests {
       #expect([0, 74].contains(outcome.full), "\(size) KiB: \(outcome.full)\n\(outcome.errors)")
       if outcome.full == 74 {
         full += 1
-        #expect(outcome.errors.contains("No space left on device"), "\(size) KiB: \(outcome.errors)")
+        #expect(
+          outcome.errors.contains("No space left on device"), "\(size) KiB: \(outcome.errors)")
       }
       #expect(outcome.resumed == 0, "\(size) KiB: \(outcome.errors)")
       #expect(outcome.check == 0, "\(size) KiB: \(outcome.errors)")
