@@ -91,7 +91,7 @@ let package = Package(
     tests("Reporting", ["CSPNG"]),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["teacher-dump", "student-train", "Datasets", "Networks"],
+      dependencies: ["teacher-dump", "student-train", "Datasets", "Networks", crypto],
       swiftSettings: settings),
 
     // What tools/bench runs; skipped by `swift test`.

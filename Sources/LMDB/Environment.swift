@@ -10,10 +10,12 @@ package final class Environment: @unchecked Sendable {
 
   /// How an environment is opened.
   package enum Mode: Equatable, Sendable {
-    /// For one writer; the map grows by `grow()` when it is full.
+    /// For one writer, which the caller keeps to one and which does not read while it writes; the
+    /// map grows by `grow()` when it is full. There is no lock file: LMDB writes into a map of it,
+    /// which on a full disk ends the process by SIGBUS.
     case filling(mapBytes: Int)
-    /// Never changed again: no lock file, no write permission, the map is as large as the file.
-    /// `ordered` reads ahead.
+    /// Never changed again: no lock file, no write permission, the map is as large as the file,
+    /// whose pages are checked before it is mapped. `ordered` reads ahead.
     case sealed(ordered: Bool)
   }
 
@@ -93,12 +95,15 @@ package final class Environment: @unchecked Sendable {
     guard let handle = created else { preconditionFailure("mdb_env_create gave no environment") }
     do {
       try LMDBError.check(mdb_env_set_maxdbs(handle, maximumTables), path)
-      var flags = UInt32(MDB_NOTLS)
+      var flags = UInt32(MDB_NOTLS) | UInt32(MDB_NOLOCK)
       switch mode {
       case .filling(let bytes):
+        // What a kill left before the first commit is empty or sound; LMDB makes it anew.
+        if let size = try? fileSize(path), size > 0 { try PageCheck.check(path) }
         try LMDBError.check(mdb_env_set_mapsize(handle, bytes), path)
       case .sealed(let ordered):
-        flags |= UInt32(MDB_RDONLY) | UInt32(MDB_NOLOCK) | (ordered ? 0 : UInt32(MDB_NORDAHEAD))
+        try PageCheck.check(path)
+        flags |= UInt32(MDB_RDONLY) | (ordered ? 0 : UInt32(MDB_NORDAHEAD))
         try LMDBError.check(mdb_env_set_mapsize(handle, try fileSize(path)), path)
       }
       try LMDBError.check(mdb_env_open(handle, path, flags, 0o644), path)

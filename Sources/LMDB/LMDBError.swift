@@ -14,18 +14,21 @@ package struct LMDBError: Error, Equatable, CustomStringConvertible {
   package let code: Int32
   /// The file or directory concerned.
   package let path: String
+  /// What was found in it, where this module looked itself.
+  package let reason: String?
 
-  package init(kind: Kind, code: Int32 = 0, path: String) {
+  package init(kind: Kind, code: Int32 = 0, path: String, reason: String? = nil) {
     self.kind = kind
     self.code = code
     self.path = path
+    self.reason = reason
   }
 
   package var description: String {
     if kind == .alreadyOpen {
       return "\(path) is open already in this process; one environment is opened once"
     }
-    return "\(path): \(String(cString: mdb_strerror(code))) (code \(code))"
+    return "\(path): \(reason ?? String(cString: mdb_strerror(code))) (code \(code))"
   }
 
   /// Throws unless `code` is success. `EIO` asks `statvfs`, because LMDB reports a full disk so.

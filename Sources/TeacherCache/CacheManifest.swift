@@ -74,6 +74,8 @@ package struct CacheManifest: Codable, Equatable, Sendable {
       let format: String
       let version: Int
       let lmdbFormat: String
+      /// Absent in caches that were made before it was introduced.
+      let checksum: String?
     }
     let manifest: CacheManifest
     do {
@@ -86,6 +88,9 @@ package struct CacheManifest: Codable, Equatable, Sendable {
       guard head.lmdbFormat == lmdbFormat else {
         throw CacheError.version(
           path: path, found: "LMDB \(head.lmdbFormat)", expected: "LMDB \(lmdbFormat)")
+      }
+      if let checksum = head.checksum, !ManifestChecksum.isRight(checksum, for: bytes) {
+        throw CacheError.corrupt(path: path, reason: "its checksum does not match its bytes")
       }
       manifest = try JSONDecoder().decode(CacheManifest.self, from: Data(bytes))
     } catch let error as CacheError {
@@ -104,7 +109,8 @@ package struct CacheManifest: Codable, Equatable, Sendable {
     guard let data = try? encoder.encode(self) else {
       preconditionFailure("a manifest of finite numbers always encodes")
     }
-    try FileSystem.replace(directory + "/" + Self.fileName, with: Array(data) + [10])
+    try FileSystem.replace(
+      directory + "/" + Self.fileName, with: ManifestChecksum.added(to: Array(data) + [10]))
   }
 
   /// What is wrong with the fields, or nil: paths stay inside, sizes are possible.

@@ -126,6 +126,7 @@ package final class CacheWriter {
   private func publish(_ writer: UnitWriter, _ kernelLevel: String) throws(CacheError) {
     let data = writer.directory + "/data.mdb"
     let lockFile = writer.directory + "/lock.mdb"
+    // One that another program's LMDB made while it began this unit.
     if FileSystem.kind(of: lockFile) != .absent { try FileSystem.remove(lockFile) }
     try FileSystem.sync(data)
     try FileSystem.sync(writer.directory)

@@ -6,6 +6,23 @@ internal import Glibc
 package enum FileSystem {
   enum Kind { case file, directory, link, other, absent }
 
+  /// What was done to the disk, in order, for tests that replay power cuts; nobody else listens.
+  enum Change: Equatable {
+    case madeDirectory(String), wrote(String), synced(String), removed(String)
+    case renamed(String, to: String)
+  }
+
+  /// A class, because Swift 6.3 crashes with a closure as an optimised task-local value.
+  final class Observer: Sendable {
+    let note: @Sendable (Change) -> Void
+
+    init(_ note: @escaping @Sendable (Change) -> Void) { self.note = note }
+  }
+
+  @TaskLocal static var observer: Observer?
+
+  private static func observe(_ change: Change) { observer?.note(change) }
+
   /// What lies at `path` itself; links are not followed.
   static func kind(of path: String) -> Kind {
     var status = stat()
@@ -56,7 +73,9 @@ package enum FileSystem {
       if failure == nil && !writeAll(part, to: descriptor) { failure = error(target) }
     }
     if let failure { throw failure }
+    observe(.wrote(target))
     guard fsync(descriptor) == 0 else { throw error(target) }
+    observe(.synced(target))
     return hexadecimal(hash.finalize())
   }
 
@@ -65,36 +84,52 @@ package enum FileSystem {
     let temporary = path + ".tmp"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o644)
     guard descriptor >= 0 else { throw error(temporary) }
-    let written = bytes.withUnsafeBytes { writeAll($0, to: descriptor) } && fsync(descriptor) == 0
+    var written = bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
+    observe(.wrote(temporary))
+    written = written && fsync(descriptor) == 0
     let failure = error(temporary)
     close(descriptor)
     guard written else {
       unlink(temporary)
       throw failure
     }
+    observe(.synced(temporary))
     try move(temporary, to: path)
   }
 
   /// Renames and makes the new name durable.
   static func move(_ source: String, to target: String) throws(CacheError) {
     guard rename(source, target) == 0 else { throw error(target) }
+    observe(.renamed(source, to: target))
     try sync(parent(of: target))
   }
 
   /// Makes a file's bytes or a directory's names durable.
   static func sync(_ path: String) throws(CacheError) {
-    let descriptor = open(path, O_RDONLY | O_NOFOLLOW)
+    let descriptor = open(path, O_RDONLY)
     guard descriptor >= 0 else { throw error(path) }
     defer { close(descriptor) }
     guard fsync(descriptor) == 0 else { throw error(path) }
+    observe(.synced(path))
   }
 
+  /// Makes a directory and those above it; the names of new ones are durable.
   static func makeDirectory(_ path: String) throws(CacheError) {
-    do {
-      try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    } catch {
-      guard kind(of: path) == .directory else { throw Self.error(path) }
+    if isDirectory(path) { return }
+    let above = parent(of: path)
+    if above != path { try makeDirectory(above) }
+    if mkdir(path, 0o777) == 0 {
+      observe(.madeDirectory(path))
+      try sync(above)
+    } else if errno != EEXIST || !isDirectory(path) {
+      throw error(path)
     }
+  }
+
+  /// Whether `path` leads to a directory, through a link too.
+  private static func isDirectory(_ path: String) -> Bool {
+    var status = stat()
+    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
   /// Names in a directory, sorted; none where there is no directory.
@@ -105,6 +140,7 @@ package enum FileSystem {
   static func remove(_ path: String) throws(CacheError) {
     do {
       try FileManager.default.removeItem(atPath: path)
+      observe(.removed(path))
     } catch {
       if kind(of: path) != .absent { throw .io(path: path, reason: "cannot be removed: \(error)") }
     }

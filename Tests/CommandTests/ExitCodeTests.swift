@@ -141,7 +141,7 @@ struct ExitCodeTests {
     let errors = Pipe()
     (process.standardOutput, process.standardError) = (FileHandle.nullDevice, errors)
     try process.run()
-    let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    let text = String(decoding: Program.everything(from: errors), as: UTF8.self)
     process.waitUntilExit()
     #expect(process.terminationStatus == 64)
     #expect(text.contains("\"mmx\"; expected one of avx512, avx2, baseline"))

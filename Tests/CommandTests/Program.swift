@@ -49,8 +49,8 @@ struct Program {
     process.standardInput = FileHandle.nullDevice
     try process.run()
     // The error text is short; the output is read first so that neither pipe fills up.
-    let text = output.fileHandleForReading.readDataToEndOfFile()
-    let errorText = errors.fileHandleForReading.readDataToEndOfFile()
+    let text = everything(from: output)
+    let errorText = everything(from: errors)
     process.waitUntilExit()
     let status =
       process.terminationReason == .uncaughtSignal
@@ -60,13 +60,24 @@ struct Program {
       errors: String(decoding: errorText, as: UTF8.self))
   }
 
+  /// What comes through a pipe until it ends. Foundation's own call traps when a signal, such as
+  /// that of a child's end, interrupts it.
+  static func everything(from pipe: Pipe) -> Data {
+    var (all, part) = (Data(), [UInt8](repeating: 0, count: 1 << 16))
+    while true {
+      let count = read(pipe.fileHandleForReading.fileDescriptor, &part, part.count)
+      if count > 0 { all.append(contentsOf: part[..<count]) }
+      if count == 0 || (count < 0 && errno != EINTR) { return all }
+    }
+  }
+
   static func json(_ text: String) throws -> [String: Any] {
     try #require(JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
   }
 }
 
 /// A folder that goes away with the test.
-final class Scratch {
+final class Scratch: Sendable {
   let path: String
 
   init() throws {

@@ -50,7 +50,13 @@ import Testing
   @Test func hostileManifestsAreRefused() throws {
     let directory = try cache()
     let file = URL(fileURLWithPath: directory.path + "/manifest.json")
-    let good = try String(contentsOf: file, encoding: .utf8)
+    let written = try String(contentsOf: file, encoding: .utf8)
+    // Without its checksum, which would find every change by itself.
+    let good = written.split(separator: "\n").filter { !$0.contains("\"checksum\"") }
+      .joined(separator: "\n")
+    #expect(good.count < written.count - 64)
+    try good.write(to: file, atomically: false, encoding: .utf8)
+    #expect(try CacheReader.open(directory.path).info.records == 400)
     let path = try CacheManifest.read(from: directory.path).units[0].path
     let changes: [(String, String)] = [
       (path, "../outside"), (path, "/etc/passwd"), (path, "units/.."), (path, "units/a/b"),
@@ -74,6 +80,12 @@ import Testing
       #expect(changed != good, "\(old) is not in the manifest")
       try changed.write(to: file, atomically: false, encoding: .utf8)
       #expect(throws: CacheError.self, "\(old) → \(new)") { try CacheReader.open(directory.path) }
+    }
+    for digit in ["\"logitError\" : 0.", "\"kernelLevel\" : \"test"] {
+      try written.replacingOccurrences(of: digit, with: digit + "1")
+        .write(to: file, atomically: false, encoding: .utf8)
+      let error = #expect(throws: CacheError.self) { try CacheReader.open(directory.path) }
+      #expect(error?.description.contains("checksum") == true)
     }
     let deep = String(repeating: "[", count: 100_000)
     try deep.write(to: file, atomically: false, encoding: .utf8)

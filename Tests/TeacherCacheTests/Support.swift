@@ -123,3 +123,8 @@ let realLogitsFile = projectFolder.deletingLastPathComponent()
   .appendingPathComponent("shared/weights/cifar100_resnet56.test-logits-256.npy")
 
 let hasRealLogits = FileManager.default.fileExists(atPath: realLogitsFile.path)
+
+/// How much the fault tests do: little in every change's test run, all with `FAULT_TESTS=full`.
+func faultCount(_ few: Int, full: Int) -> Int {
+  ProcessInfo.processInfo.environment["FAULT_TESTS"] == "full" ? full : few
+}

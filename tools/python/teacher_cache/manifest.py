@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -190,7 +191,8 @@ class Manifest:
             raise Corrupt(path, f"more than {_BYTE_LIMIT} bytes")
         try:
             with open(path, "rb") as file:
-                members = json.loads(file.read())
+                text = file.read()
+            members = json.loads(text)
             head = [members["format"], members["version"], members["lmdbFormat"]]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Corrupt(path, f"not a manifest ({error!r})") from error
@@ -200,6 +202,9 @@ class Manifest:
             raise WrongVersion(path, head[1], FORMAT_VERSION)
         if head[2] != LMDB_FORMAT:
             raise WrongVersion(path, f"LMDB {head[2]}", f"LMDB {LMDB_FORMAT}")
+        # Absent in caches that were made before it was introduced.
+        if "checksum" in members and _checksum(text, members["checksum"]) != members["checksum"]:
+            raise Corrupt(path, "its checksum does not match its bytes")
         try:
             return Manifest._from_json(members)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -220,6 +225,7 @@ class Manifest:
     def write(self, directory: str) -> None:
         """Replaces the manifest of `directory` as a whole."""
         members = {
+            "checksum": _BLANK,
             "format": "teacher-cache",
             "version": FORMAT_VERSION,
             "lmdbFormat": LMDB_FORMAT,
@@ -228,7 +234,19 @@ class Manifest:
             "units": [unit.to_json() for unit in self.units],
         }
         text = json.dumps(members, sort_keys=True, indent=2, ensure_ascii=False) + "\n"
+        # Sorted by name, the checksum comes first.
+        text = text.replace(_BLANK, _checksum(text.encode(), _BLANK), 1)
         replace_file(os.path.join(directory, FILE_NAME), text.encode())
+
+
+_BLANK = "0" * 64
+
+
+def _checksum(text: bytes, stated: object) -> str:
+    """SHA-256 of a manifest with the first of these 64 digits, its checksum, written as zeros."""
+    if not isinstance(stated, str) or len(stated) != 64:
+        return ""
+    return hashlib.sha256(text.replace(stated.encode(), _BLANK.encode(), 1)).hexdigest()
 
 
 def is_tap_name(tap: str) -> bool:

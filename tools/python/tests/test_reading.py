@@ -192,6 +192,10 @@ class Damage(unittest.TestCase):
         path = support.copied("q8")
         manifest = path / "manifest.json"
         content = json.loads(manifest.read_text())
+        manifest.write_text(manifest.read_text().replace('"kernelLevel" : "', '"kernelLevel" : "x'))
+        with self.assertRaisesRegex(teacher_cache.Corrupt, "checksum"):
+            teacher_cache.open(path)
+        del content["checksum"]
 
         def opening(error, **changes):
             manifest.write_text(json.dumps({**content, **changes}))
