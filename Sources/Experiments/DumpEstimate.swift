@@ -121,35 +121,41 @@ extension DumpSession {
     return sample
   }
 
-  /// The teacher's forward pass and that of smaller networks, a view.
+  /// The teacher's forward pass, and that of the networks which compute no more than it does.
   private func measureGains() throws -> (teacherSeconds: Double, gains: [DumpEstimate.Gain]) {
-    let teacherSeconds = forwardSeconds(teacher.network)
+    let teacherCost = forwardCost(teacher.network)
     var gains: [DumpEstimate.Gain] = []
     let students = ["resnet8", "resnet20", "resnet32", "wrn_16_2", "resnet8x4", "MobileNetV2"]
     for name in students where Architecture.names.contains(name) {
       let student = try Architecture.make(name, classes: identity.classes)
       student.initialize(seed: 0)
-      let time = forwardSeconds(student)
-      guard time < teacherSeconds * 1.05 else { continue }
+      let cost = forwardCost(student)
+      guard cost.multiplyAdds <= teacherCost.multiplyAdds else { continue }
       gains.append(
         DumpEstimate.Gain(
-          student: name, studentSeconds: time, speedup: 1 + teacherSeconds / (3 * time)))
+          student: name, studentSeconds: cost.seconds,
+          speedup: 1 + teacherCost.seconds / (3 * cost.seconds)))
     }
-    return (teacherSeconds, gains)
+    return (teacherCost.seconds, gains)
   }
 
-  private func forwardSeconds(_ network: Classifier) -> Double {
+  /// Of one view: seconds, and multiply-adds of convolutions and classifier.
+  private func forwardCost(_ network: Classifier) -> (seconds: Double, multiplyAdds: Double) {
     let keys = (0..<64).map { ViewKey(image: images[$0 % images.count], view: .plain) }
+    let clock = PhaseClock()
+    let execution = Execution(threads: execution.threads, clock: clock)
     let input = ViewBatch(keys: keys, renderer: renderer, on: execution)
       .images(teacher.normalization, on: execution)
-    var best = Double.infinity
+    var (best, passes) = (Double.infinity, 0)
     let begin = ContinuousClock.now
     // The fastest of several passes: another process may take the processor in any of them.
     repeat {
       let start = ContinuousClock.now
       _ = network.forward(input, training: 0..<0, on: execution)
       best = min(best, Experiments.seconds(.now - start))
+      passes += 1
     } while Experiments.seconds(.now - begin) < 0.2
-    return best / Double(keys.count)
+    let sum = clock.read().values.reduce(0) { $0 + $1.multiplyAdds }
+    return (best / Double(keys.count), Double(sum) / Double(passes * keys.count))
   }
 }
