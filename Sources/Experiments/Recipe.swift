@@ -39,7 +39,7 @@ package struct Recipe: Sendable {
       // compose, not load: aliases stay shared, so a bomb of them cannot grow.
       root = try Yams.compose(yaml: text)
     } catch {
-      throw SettingError(.recipe, "\(path): not sound YAML: \(error)")
+      throw SettingError(.recipe, "\(path): not sound YAML: \(Self.reason(error))")
     }
     guard let root else {
       settings = []
@@ -53,6 +53,18 @@ package struct Recipe: Sendable {
       throw SettingError(.recipe, "\(path): \(key) is set twice; set it once")
     }
     settings = found
+  }
+
+  /// The parser's complaint without the line it quotes, which may be a mebibyte long.
+  private static func reason(_ error: any Error) -> String {
+    switch error as? YamlError {
+    case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+      .composer(_, let problem, let mark, _):
+      "line \(mark.line), column \(mark.column): \(problem)"
+    case .reader(let problem, let offset, _, _):
+      "\(problem)\(offset.map { ", byte \($0)" } ?? "")"
+    default: String("\(error)".prefix(200))
+    }
   }
 
   private static func flatten(

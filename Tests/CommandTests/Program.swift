@@ -1,5 +1,6 @@
 import Foundation
 import Networks
+import Synchronization
 import Testing
 
 /// Runs the two programs as a user does and gives what they printed and returned.
@@ -48,16 +49,19 @@ struct Program {
     process.standardError = errors
     process.standardInput = FileHandle.nullDevice
     try process.run()
-    // The error text is short; the output is read first so that neither pipe fills up.
+    // Both at once: a program that fills the one pipe waits there until somebody reads.
+    let errorText = Mutex(Data())
+    let reader = Thread { errorText.withLock { $0 = everything(from: errors) } }
+    reader.start()
     let text = everything(from: output)
-    let errorText = everything(from: errors)
     process.waitUntilExit()
+    while !reader.isFinished { usleep(100) }
     let status =
       process.terminationReason == .uncaughtSignal
       ? 128 + process.terminationStatus : process.terminationStatus
     return Result(
       status: status, output: String(decoding: text, as: UTF8.self),
-      errors: String(decoding: errorText, as: UTF8.self))
+      errors: String(decoding: errorText.withLock { $0 }, as: UTF8.self))
   }
 
   /// What comes through a pipe until it ends. Foundation's own call traps when a signal, such as
