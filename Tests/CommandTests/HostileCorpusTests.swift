@@ -183,7 +183,7 @@ import Testing
     try expect(file, name: "test.bin", "teacher-dump") { _, scratch in
       [
         "eval", "--dataset", "cifar100", "--data", scratch.path, "--teacher",
-        scratch.path + SmallCache.teacher,
+        try scratch.teacher(classes: 100, dataset: "cifar100"),
       ]
     }
   }
@@ -225,17 +225,16 @@ import Testing
 
   private func expect(
     _ file: Hostile, name: String, _ program: String,
-    _ arguments: (_ path: String, _ scratch: Scratch) -> [String]
+    _ arguments: (_ path: String, _ scratch: Scratch) throws -> [String]
   ) throws {
     let scratch = try SmallCache.scratch()
     let path = scratch.path + "/" + name
     try file.bytes.write(to: URL(fileURLWithPath: path))
+    let arguments = try arguments(path, scratch)
     let before = try FileManager.default.subpathsOfDirectory(atPath: scratch.path).sorted()
-    let start = Date()
-    let result = try Program.run(program, arguments(path, scratch))
+    let result = try Program.run(program, arguments)
     #expect(result.status == file.status, "\(result.errors)")
     #expect(result.errors.contains(name), "\(result.errors)")
-    #expect(Date().timeIntervalSince(start) < 10)
     let after = try FileManager.default.subpathsOfDirectory(atPath: scratch.path).sorted()
     #expect(before == after, "a refused file must leave nothing behind")
   }

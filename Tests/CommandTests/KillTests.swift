@@ -33,7 +33,7 @@ import Testing
     let views = (1...4).map { "weak:\($0 * 2),strong:\($0)" }
     let seconds = try views.map { try dump(scratch, $0, "whole") }
     let expected = try SmallCache.info(scratch.path + "/whole")
-    let count = faultCount(16, full: 2000)
+    let count = faultCount(100, full: 2000)
     var (killed, round) = (0, 0)
     while round < count {
       let cache = "killed\(round)"
@@ -79,7 +79,7 @@ import Testing
     let expected = try file("whole", "last.safetensors")
     var kills = 0
     var run = 0
-    while kills < faultCount(8, full: 200), run < 2000 {
+    while kills < faultCount(20, full: 200), run < 2000 {
       run += 1
       for _ in 0..<2 {
         let delay = Double.random(in: 0...seconds)

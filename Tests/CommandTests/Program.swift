@@ -100,12 +100,14 @@ final class Scratch: Sendable {
     return "list:\(path)/images.txt"
   }
 
-  /// Writes a small teacher of digits that never learned anything and gives its path.
-  func teacher(seed: UInt64 = 5) throws -> String {
-    let network = try Architecture.make("resnet8", classes: 10)
+  /// Writes a small teacher that never learned anything and gives its path.
+  func teacher(
+    seed: UInt64 = 5, classes: Int = 10, dataset: String = "mnist"
+  ) throws -> String {
+    let network = try Architecture.make("resnet8", classes: classes)
     network.initialize(seed: seed)
     let file = "\(path)/teacher-\(seed).safetensors"
-    try network.state(metadata: ["architecture": "resnet8", "dataset": "mnist", "format": "pt"])
+    try network.state(metadata: ["architecture": "resnet8", "dataset": dataset, "format": "pt"])
       .write(to: file)
     return file
   }

@@ -145,6 +145,40 @@ struct SharingTests {
     #expect(refused.status == 77, "\(refused.errors)")
   }
 
+  @Test func eightReadersBesideAWriterSeeOnlyWholeUnits() throws {
+    let images = (0..<300).map { $0 }
+    try dump(images, "cache", "--views", "weak:2")
+    let list = path("images.txt")
+    try Data(images.map { "\($0)\n" }.joined().utf8).write(to: URL(fileURLWithPath: list))
+    let writer = try Program.start(
+      "teacher-dump",
+      common + ["--subset", "list:\(list)", "--cache", path("cache"), "--views", "weak:40"])
+    var finished = 0
+    repeat {
+      let readers = try (0..<8).map { _ in
+        let process = Program.process(
+          "teacher-dump", ["verify", path("cache"), "--data", Program.digits, "--all"])
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        return process
+      }
+      for reader in readers {
+        reader.waitUntilExit()
+        #expect(reader.terminationReason == .exit)
+        #expect(reader.terminationStatus == 0)
+        finished += 1
+      }
+    } while writer.isRunning
+    #expect(finished >= 8)
+    #expect(writer.terminationStatus == 0)
+    let info = try Program.json(
+      Program.run("teacher-dump", ["info", path("cache"), "--json"]).output)
+    #expect(info["records"] as? Int == 300 * 40)
+    let found = try Program.run("teacher-dump", ["verify", path("cache"), "--json"])
+    #expect(try Program.json(found.output)["records_checked"] as? Int == 300 * 40)
+  }
+
   @Test func namesOfOneLetterAreNamesToo() throws {
     try dump([5], "cache", "--views", "plain")
     let process = Program.process(

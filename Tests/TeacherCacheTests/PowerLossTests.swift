@@ -42,7 +42,7 @@ import Testing
     #expect(log.count > 40)
     var random = Stream(state: 5)
     var (absent, partial) = (0, 0)
-    for number in 0..<faultCount(100, full: 1000) {
+    for number in 0..<faultCount(1000, full: 20_000) {
       let left = try TemporaryDirectory()
       let cache = left.path + "/cache"
       // Each moment comes up; then moments at random.
