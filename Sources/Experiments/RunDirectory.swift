@@ -70,7 +70,10 @@ package final class RunDirectory {
     }
   }
 
-  deinit { close(lock) }
+  deinit {
+    flock(lock, LOCK_UN)  // a child between fork and exec would hold on to it
+    close(lock)
+  }
 
   /// Keeps the first `epochs` lines of metrics.jsonl: those that the checkpoint knows of.
   package func keepMetrics(epochs: Int) throws {

@@ -34,8 +34,11 @@ final class WriterLock {
 
   /// Gives the lock up.
   func release() {
-    if let descriptor { close(descriptor) }
-    descriptor = nil
+    guard let descriptor else { return }
+    // Closing alone would leave the lock to a child that was forked and has not called exec yet.
+    flock(descriptor, LOCK_UN)
+    close(descriptor)
+    self.descriptor = nil
   }
 
   /// `host NAME, pid N, since 2026-01-31 12:00:00 UTC`.
