@@ -42,9 +42,8 @@ package struct SourceOptions: ParsableArguments {
     _ options: SettingOptions, _ codec: CodecOptions, on execution: Execution,
     isPreview: Bool = false
   ) throws -> TrainingSession {
-    guard let data else { throw missingData }
     return try TrainingSession(
-      teacher: makeTeacher(codec), dataPath: data, initialWeights: `init`,
+      teacher: makeTeacher(codec), dataPath: requireData(), initialWeights: `init`,
       flags: flags(options), sets: options.sets, recipe: try options.openRecipe(),
       execution: execution, isPreview: isPreview)
   }
@@ -74,7 +73,7 @@ package struct SourceOptions: ParsableArguments {
         Status.usage,
         "--write-through fills a cache from one run; let teacher-dump fill it before a sweep")
     }
-    guard data != nil else { throw missingData }
+    try requireData()
     let options = [
       ("cache", cache), ("dataset", dataset), ("data", data), ("init", `init`),
       ("teacher", teacher), ("teacher-arch", teacherArch), ("teacher-mean", teacherMean),
@@ -86,21 +85,27 @@ package struct SourceOptions: ParsableArguments {
   /// Refuses what a run would be refused for before its images are read.
   package func check(_ run: SweepRun) throws {
     _ = try TrainingSession.preview(
-      makeTeacher(CodecOptions()), hasInitialWeights: `init` != nil,
+      makeTeacher(nil), hasInitialWeights: `init` != nil,
       flags: dataset.map { [("dataset", $0)] } ?? [], sets: run.sets,
       recipe: run.recipe.map(shippedRecipes().recipe))
   }
 
-  private var missingData: Failure {
-    Failure(Status.usage, "--data is missing: the folder with the data set's files")
+  /// The folder of the images, which only a preview can do without.
+  @discardableResult
+  package func requireData() throws -> String {
+    guard let data else {
+      throw Failure(Status.usage, "--data is missing: the folder with the data set's files")
+    }
+    return data
   }
 
   private func flags(_ options: SettingOptions) -> [(key: String, value: String)] {
     options.given + (dataset.map { [("dataset", $0)] } ?? [])
   }
 
-  private func makeTeacher(_ codec: CodecOptions) throws -> TeacherChoice {
-    if !writeThrough, let flag = codec.given.first {
+  /// - Parameter codec: nil in a command that stores nothing.
+  private func makeTeacher(_ codec: CodecOptions?) throws -> TeacherChoice {
+    if !writeThrough, let flag = codec?.given.first {
       throw Failure(
         Status.usage, "\(flag) says how outputs are stored and goes with --write-through")
     }
@@ -117,7 +122,7 @@ package struct SourceOptions: ParsableArguments {
       (request.mean, request.std) = try normalization(
         "teacher-", mean: teacherMean, std: teacherStd)
       request.architecture = teacherArch
-      request.form = try codec.makeForm()
+      request.form = try codec?.makeForm() ?? StorageForm()
       teacher = .writeThrough(request)
     case _ where writeThrough:
       throw Failure(

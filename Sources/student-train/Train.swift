@@ -52,6 +52,7 @@ struct Train: ParsableCommand {
       printResult(configuration.yaml, terminator: "")
       return
     }
+    try source.requireData()
     guard let output else {
       throw Failure(Status.usage, "--output is missing: the folder of the run")
     }
