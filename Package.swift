@@ -76,7 +76,9 @@ let package = Package(
     program(
       "teacher-dump",
       ["CommandSupport", "Experiments", "Datasets", "TeacherCache", "Reporting", argumentParser]),
-    program("student-train", ["CommandSupport", "Experiments", "Reporting", argumentParser]),
+    program(
+      "student-train",
+      ["CommandSupport", "Experiments", "Networks", "Reporting", argumentParser]),
 
     tests("Tensors", ["COpenBLAS"]),
     tests("Networks", ["Tensors", crypto], files: ["Fixtures", "Python"]),

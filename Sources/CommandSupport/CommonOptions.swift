@@ -10,12 +10,15 @@ package struct ThreadOptions: ParsableArguments {
 
   package init() {}
 
-  package func makeExecution() throws -> Execution {
+  package func makeExecution() throws -> Execution { Execution(threads: try count()) }
+
+  /// The number given, else that of the processors.
+  package func count() throws -> Int {
     let threads = threads ?? ProcessInfo.processInfo.activeProcessorCount
     guard (1...1024).contains(threads) else {
       throw Failure(Status.usage, "--threads is \(threads); expected 1 to 1024")
     }
-    return Execution(threads: threads)
+    return threads
   }
 }
 
@@ -30,6 +33,6 @@ package func normalization(
 }
 
 /// Prints on standard output; a reader that went away ends the program quietly.
-package func printResult(_ text: String) {
-  FileHandle.standardOutput.write(Data((text + "\n").utf8))
+package func printResult(_ text: String, terminator: String = "\n") {
+  FileHandle.standardOutput.write(Data((text + terminator).utf8))
 }

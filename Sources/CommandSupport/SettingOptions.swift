@@ -1,5 +1,5 @@
 import ArgumentParser
-import Experiments
+package import Experiments
 
 /// The flags that are settings: each overrides its `--set` key, a recipe and the default.
 ///
@@ -15,8 +15,9 @@ package struct SettingOptions: ParsableArguments {
   var subset: String?
   @Option(
     help: ArgumentHelp(
-      "A YAML file of settings, such as a run's config.yaml.",
-      valueName: "file"))
+      "The name of a published setting (student-train recipes), or a YAML file such as a run's "
+        + "config.yaml or one of mdistiller.",
+      valueName: "name|file"))
   var recipe: String?
   @Option(name: .customLong("set"), help: ArgumentHelp("One setting.", valueName: "key=value"))
   var sets: [String] = []
@@ -63,6 +64,22 @@ package struct SettingOptions: ParsableArguments {
   var std: String?
 
   package init() {}
+
+  /// The recipe that was named, if one was.
+  func openRecipe() throws -> Recipe? { try recipe.map(shippedRecipes().recipe) }
+
+  /// What a sweep goes through: the methods, students and recipes are comma-separated lists then.
+  package func makePlan(seeds: String?, varied: [String]) throws -> SweepPlan {
+    var plan = SweepPlan()
+    plan.methods = try SweepPlan.list("--method", method)
+    plan.students = try SweepPlan.list("--student", student)
+    plan.recipes = try SweepPlan.list("--recipe", recipe)
+    plan.seeds = try SweepPlan.list("--seeds", seeds)
+    plan.varied = varied
+    plan.sets = sets
+    plan.flags = given.filter { !["method", "student"].contains($0.key) }
+    return plan
+  }
 
   /// (key, value) of every flag that was given.
   var given: [(key: String, value: String)] {

@@ -17,7 +17,7 @@ package struct SourceOptions: ParsableArguments {
     help: ArgumentHelp(
       "Folder with the data set's files, or its parent.",
       valueName: "dir"))
-  var data: String
+  var data: String?
   @Option(help: ArgumentHelp("Start from these weights.", valueName: "file"))
   var `init`: String?
   @Option(help: ArgumentHelp("Run this teacher live, in place of a cache.", valueName: "file"))
@@ -39,9 +39,73 @@ package struct SourceOptions: ParsableArguments {
 
   /// Opens everything that a run is made of and checks that it fits together.
   package func openSession(
-    _ options: SettingOptions, _ codec: CodecOptions, on execution: Execution
+    _ options: SettingOptions, _ codec: CodecOptions, on execution: Execution,
+    isPreview: Bool = false
   ) throws -> TrainingSession {
-    if !writeThrough, let flag = codec.given.first {
+    return try TrainingSession(
+      teacher: makeTeacher(codec), dataPath: requireData(), initialWeights: `init`,
+      flags: flags(options), sets: options.sets, recipe: try options.openRecipe(),
+      execution: execution, isPreview: isPreview)
+  }
+
+  /// The configuration that a run would have, without training, and what the user should know: with
+  /// `--data` exactly what its config.yaml would hold, without it the settings as far as they are
+  /// known.
+  package func preview(
+    _ options: SettingOptions, _ codec: CodecOptions,
+    on execution: @autoclosure () throws -> Execution
+  ) throws -> (configuration: RunConfiguration, notes: [String]) {
+    guard data == nil else {
+      let session = try openSession(options, codec, on: execution(), isPreview: true)
+      return (session.configuration, session.notes)
+    }
+    let recipe = try options.openRecipe()
+    let configuration = try TrainingSession.preview(
+      makeTeacher(codec), hasInitialWeights: `init` != nil, flags: flags(options),
+      sets: options.sets, recipe: recipe)
+    return (configuration, configuration.settings.unreachedEpochs + (recipe?.notes ?? []))
+  }
+
+  /// The same choice of teacher and images for a program started by this one.
+  package func arguments() throws -> [String] {
+    guard !writeThrough else {
+      throw Failure(
+        Status.usage,
+        "--write-through fills a cache from one run; let teacher-dump fill it before a sweep")
+    }
+    try requireData()
+    let options = [
+      ("cache", cache), ("dataset", dataset), ("data", data), ("init", `init`),
+      ("teacher", teacher), ("teacher-arch", teacherArch), ("teacher-mean", teacherMean),
+      ("teacher-std", teacherStd),
+    ]
+    return options.compactMap { name, value in value.map { "--\(name)=\($0)" } }
+  }
+
+  /// Refuses what a run would be refused for before its images are read.
+  package func check(_ run: SweepRun) throws {
+    _ = try TrainingSession.preview(
+      makeTeacher(nil), hasInitialWeights: `init` != nil,
+      flags: dataset.map { [("dataset", $0)] } ?? [], sets: run.sets,
+      recipe: run.recipe.map(shippedRecipes().recipe))
+  }
+
+  /// The folder of the images, which only a preview can do without.
+  @discardableResult
+  package func requireData() throws -> String {
+    guard let data else {
+      throw Failure(Status.usage, "--data is missing: the folder with the data set's files")
+    }
+    return data
+  }
+
+  private func flags(_ options: SettingOptions) -> [(key: String, value: String)] {
+    options.given + (dataset.map { [("dataset", $0)] } ?? [])
+  }
+
+  /// - Parameter codec: nil in a command that stores nothing.
+  private func makeTeacher(_ codec: CodecOptions?) throws -> TeacherChoice {
+    if !writeThrough, let flag = codec?.given.first {
       throw Failure(
         Status.usage, "\(flag) says how outputs are stored and goes with --write-through")
     }
@@ -58,7 +122,7 @@ package struct SourceOptions: ParsableArguments {
       (request.mean, request.std) = try normalization(
         "teacher-", mean: teacherMean, std: teacherStd)
       request.architecture = teacherArch
-      request.form = try codec.makeForm()
+      request.form = try codec?.makeForm() ?? StorageForm()
       teacher = .writeThrough(request)
     case _ where writeThrough:
       throw Failure(
@@ -78,10 +142,6 @@ package struct SourceOptions: ParsableArguments {
       teacher = .live(path, architecture: teacherArch, mean: mean, std: std)
     case (nil, nil): teacher = .none
     }
-    var given = options.given
-    if let dataset { given.append(("dataset", dataset)) }
-    return try TrainingSession(
-      teacher: teacher, dataPath: data, initialWeights: `init`, flags: given, sets: options.sets,
-      recipe: try options.recipe.map(Recipe.read), execution: execution)
+    return teacher
   }
 }

@@ -2,18 +2,24 @@ import Foundation
 import Yams
 
 /// A recipe file as flat settings: `dkd: {beta: 2}` becomes `dkd.beta` = `2`.
+///
+/// A file in the words of mdistiller is translated, see ``MdistillerKeys``.
 package struct Recipe: Sendable {
   package let path: String
   /// In the order of the file.
   package let settings: [(key: String, value: String)]
+  /// What the run was made from whose config.yaml this is, by name; empty for other recipes.
+  package let inputs: [String: String]
+  /// What the user should know, one sentence each.
+  package let notes: [String]
 
   /// The section of config.yaml that names what a run was made from; not settings.
   package static let inputs = "inputs"
   private static let byteLimit = 1 << 20
   private static let nodeLimit = 100_000
 
-  /// - Throws: ``SettingError`` for malformed YAML, keys named twice, files over 1 MiB, and files
-  ///   that cannot be read.
+  /// - Throws: ``SettingError`` for malformed YAML, keys named twice, files over 1 MiB, files
+  ///   that cannot be read, and keys of mdistiller that cannot be followed.
   package static func read(_ path: String) throws(SettingError) -> Recipe {
     let data: Data
     do {
@@ -42,7 +48,7 @@ package struct Recipe: Sendable {
       throw SettingError(.recipe, "\(path): not sound YAML: \(Self.reason(error))")
     }
     guard let root else {
-      settings = []
+      (settings, inputs, notes) = ([], [:], [])
       return
     }
     var found: [(key: String, value: String)] = []
@@ -52,7 +58,19 @@ package struct Recipe: Sendable {
     for (key, _) in found where !seen.insert(key).inserted {
       throw SettingError(.recipe, "\(path): \(key) is set twice; set it once")
     }
-    settings = found
+    if MdistillerKeys.areUsed(in: found.map(\.key)) {
+      let translation = try MdistillerKeys.translate(found, path: path)
+      (settings, inputs, notes) = (translation.settings, [:], translation.notes)
+      return
+    }
+    let prefix = Self.inputs + "."
+    var inputs: [String: String] = [:]
+    for (key, value) in found where key.hasPrefix(prefix) {
+      inputs[String(key.dropFirst(prefix.count))] = value
+    }
+    self.inputs = inputs
+    settings = found.filter { $0.key != Self.inputs && !$0.key.hasPrefix(prefix) }
+    notes = []
   }
 
   /// The parser's complaint without the line it quotes, which may be a mebibyte long.
@@ -91,11 +109,12 @@ package struct Recipe: Sendable {
       }
       found.append((prefix, items.isEmpty ? "none" : items.joined(separator: ",")))
     case .mapping(let mapping):
+      // An empty section is a key all the same, so that an unknown one is refused.
+      if mapping.isEmpty, !prefix.isEmpty { found.append((prefix, "")) }
       for (key, value) in mapping {
         guard let name = key.scalar?.string else {
           throw SettingError(.recipe, "\(path): a key under \"\(prefix)\" is not plain text")
         }
-        if prefix.isEmpty, name == Self.inputs { continue }
         try flatten(
           value, at: prefix.isEmpty ? name : "\(prefix).\(name)", into: &found,
           visited: &visited, path)

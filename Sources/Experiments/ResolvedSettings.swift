@@ -7,6 +7,8 @@ package struct ResolvedSettings: Sendable {
   package let explicit: Set<String>
   /// Keys that the recipe named.
   package let inRecipe: Set<String>
+  /// What the run was made from whose config.yaml the recipe is; empty otherwise.
+  package let recipeInputs: [String: String]
 
   /// - Parameters:
   ///   - flags: (key, value) of the flags that were given.
@@ -30,6 +32,12 @@ package struct ResolvedSettings: Sendable {
     func last(_ key: String) -> String? {
       given.last { $0.key == key }?.value ?? fromRecipe.last { $0.key == key }?.value
     }
+    /// An error in a value of the recipe says so, and in which file.
+    func refusal(_ key: String, _ text: String) -> SettingError {
+      given.contains { $0.key == key }
+        ? SettingError(.usage, text)
+        : SettingError(.recipe, "\(recipe?.path ?? ""): \(text)")
+    }
     guard let methodText = last("method") else {
       throw SettingError(
         .usage,
@@ -37,7 +45,8 @@ package struct ResolvedSettings: Sendable {
           + MethodName.allCases.map(\.rawValue).joined(separator: ", "))
     }
     guard let method = MethodName(rawValue: methodText.lowercased()) else {
-      throw unknown("method", methodText, MethodName.allCases.map(\.rawValue))
+      throw refusal(
+        "method", unknown("method", methodText, MethodName.allCases.map(\.rawValue)).description)
     }
     guard let student = last("student") else {
       throw SettingError(.usage, "--student is missing; name a network such as resnet20")
@@ -54,7 +63,7 @@ package struct ResolvedSettings: Sendable {
       name = dataset
     } else if let text = last("dataset") {
       do { name = try DatasetName(parsing: text) } catch {
-        throw SettingError(.usage, error.description)
+        throw refusal("dataset", error.description)
       }
     } else {
       throw SettingError(
@@ -92,11 +101,16 @@ package struct ResolvedSettings: Sendable {
     self.settings = settings
     explicit = Set(given.map(\.key))
     inRecipe = Set(fromRecipe.map(\.key))
+    recipeInputs = recipe?.inputs ?? [:]
   }
 
   private static func unknownKey(_ key: String, _ keys: [SettingKey]) -> String {
     if let other = SettingKey.all.first(where: { $0.name == key })?.method {
       return "this is a setting of \(other), not of the chosen method"
+    }
+    let inside = SettingKey.all.filter { $0.method == key }.map { $0.name.dropFirst(key.count + 1) }
+    if !inside.isEmpty {
+      return "\(key) is no setting but a section of settings: \(inside.joined(separator: ", "))"
     }
     let near = nearestName(to: key, among: keys.map(\.name)).map { "; did you mean \($0)?" } ?? ""
     return "there is no setting \"\(key)\"\(near)"

@@ -26,7 +26,7 @@ package struct RunConfiguration: Sendable, Equatable {
         text += "\(key.name): \(Self.scalar(value))\n"
       }
     }
-    text += "\(Recipe.inputs):\n"
+    if !inputs.isEmpty { text += "\(Recipe.inputs):\n" }
     for (name, value) in inputs { text += "  \(name): \(Self.scalar(value))\n" }
     return text
   }
@@ -43,6 +43,17 @@ package struct RunConfiguration: Sendable, Equatable {
       if here != there { return (name, here, there) }
     }
     return nil
+  }
+
+  /// Why a run of this configuration does not repeat the one whose config.yaml a recipe is: one
+  /// sentence for each input that differs; none for other recipes.
+  package func departures(from recipe: Recipe) -> [String] {
+    recipe.inputs.sorted { $0.key < $1.key }.compactMap { name, theirs in
+      let here = inputs.first { $0.name == name }?.value ?? "absent"
+      guard here != theirs else { return nil }
+      return "\(recipe.path) is of a run with \(name) \(theirs), here it is \(here): "
+        + "this run does not repeat that one"
+    }
   }
 
   private static func fields(_ yaml: String) -> [(name: String, value: String)] {

@@ -24,9 +24,11 @@ struct TeacherViews {
   /// The dump that a run with write-through does by the way.
   private let filling: DumpSession?
 
+  /// - Parameter repeats: the cache of the run that is repeated from its config.yaml; its views are
+  ///   then those of that run, although the cache may have grown since.
   init(
     choice: TeacherChoice, cache: CacheReader?, data: ImageDataset, settings: inout Settings,
-    execution: Execution
+    repeats: String?, execution: Execution
   ) throws {
     let usesStrong = settings.method.views.contains(.strong)
     let rounds = ViewSet(
@@ -86,8 +88,14 @@ struct TeacherViews {
     var features: ViewSet
     if let contents {
       let taps = contents.taps
-      views = contents.views(ofAll: images, in: data.info)
+      var held = contents.views(ofAll: images, in: data.info)
       features = Self.featureViews(of: contents, taps: taps, images: images, info: data.info)
+      if let cache, cache.identity.cacheID == repeats, let then = settings.views, !then.plain {
+        (held.weak, held.crops) = (then.weak, then.crops)
+        if then.strong > 0 { held.strong = then.strong }
+        if settings.featureRounds != nil { features.crops = false }
+      }
+      views = held
       if let rounds = settings.featureRounds, !features.crops { features.weak = rounds }
       if let cache, settings.method.needsTeacher {
         teacher = CachedTeacher(cache, taps: taps, renderer: renderer, on: execution)
@@ -98,6 +106,11 @@ struct TeacherViews {
       if let rounds = settings.featureRounds { features.weak = rounds }
     }
     featureViews = settings.plainViews ? ViewSet(plain: true) : features
+    if settings.method.needsTeacherFeatures, !settings.plainViews, !features.crops,
+      features.weak > 0
+    {
+      settings.featureRounds = features.weak
+    }
     self.teacher = teacher
     self.contents = contents
     self.filling = filling

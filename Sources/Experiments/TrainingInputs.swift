@@ -77,10 +77,12 @@ extension TrainingInputs {
       let file = try SafeTensors.read(path)
       try network.load(file, path: path)
       identity = network.weightHash
-      if let text = file.metadata["mean"] {
+      // The config.yaml of a run from these weights has weighed the file's normalisation already.
+      let repeats = resolved.recipeInputs["initial_weights"] == identity
+      if let text = file.metadata["mean"], !repeats {
         mean = try channelValues("\(path): mean", text, positive: false)
       }
-      if let text = file.metadata["std"] {
+      if let text = file.metadata["std"], !repeats {
         std = try channelValues("\(path): std", text, positive: true)
       }
     } else {

@@ -34,15 +34,14 @@ package struct TrainingSession {
   ///   - initialWeights: weight file that the student starts from.
   ///   - flags: (key, value) of the settings given as flags.
   ///   - sets: `key=value` texts.
+  ///   - isPreview: nothing will be trained, so a cache that is written through stays untouched.
   package init(
     teacher choice: TeacherChoice, dataPath: String, initialWeights: String?,
-    flags: [(key: String, value: String)], sets: [String], recipe: Recipe?, execution: Execution
+    flags: [(key: String, value: String)], sets: [String], recipe: Recipe?, execution: Execution,
+    isPreview: Bool = false
   ) throws {
-    var cache: CacheReader?
-    if case .cache(let path) = choice { cache = try CacheReader.open(path) }
-    let cachedDataset = try cache.map { try DatasetName(parsing: $0.identity.dataset) }
-    let resolved = try ResolvedSettings(
-      flags: flags, sets: sets, recipe: recipe, dataset: cachedDataset)
+    let (resolved, cache) = try Self.resolve(
+      choice, flags: flags, sets: sets, recipe: recipe)
     var settings = resolved.settings
     settings.student = try Architecture.canonical(settings.student)
     if cache == nil, settings.method.needsTeacher, case .none = choice {
@@ -57,10 +56,6 @@ package struct TrainingSession {
         "--method \(settings.method.rawValue) listens to no teacher, so --write-through has "
           + "nothing to write; use teacher-dump")
     }
-    for key in ["views", "view_seed"] where cache != nil && resolved.explicit.contains(key) {
-      throw SettingError(
-        .usage, "\(key) does not go with --cache: the views are the cache's; leave it out")
-    }
     let data = try ImageDataset.load(settings.dataset, from: dataPath)
     let student = try TrainingInputs.makeStudent(
       resolved, initial: initialWeights, info: data.info)
@@ -68,7 +63,8 @@ package struct TrainingSession {
     settings.std = student.normalization.std
 
     var source = try TeacherViews(
-      choice: choice, cache: cache, data: data, settings: &settings, execution: execution)
+      choice: choice, cache: cache, data: data, settings: &settings,
+      repeats: resolved.recipeInputs["cache_id"], execution: execution)
     let images = source.images
     let labels = images.map { data.train.labels[$0] }
     var classCounts = Array(repeating: 0, count: data.info.classes)
@@ -95,9 +91,8 @@ package struct TrainingSession {
         description: "\(path) lacks \(lacking); this adds it: "
           + requirements.command(identity, path: path))
     }
-    notes = settings.unreachedEpochs + source.notes
     // Only now, so that a run that is refused leaves no trace in the cache.
-    try source.openWriteThrough()
+    if !isPreview { try source.openWriteThrough() }
     inputs = TrainingInputs(
       data: data, images: images, classCounts: classCounts, student: student.network,
       normalization: student.normalization, teacher: source.teacher, views: source.views,
@@ -109,6 +104,9 @@ package struct TrainingSession {
         ("dataset_hash", source.datasetHash), ("image_ids", Self.hash(of: images)),
         source.identity, ("initial_weights", student.identity),
       ])
+    notes =
+      settings.unreachedEpochs + source.notes + (recipe?.notes ?? [])
+      + (recipe.map(configuration.departures) ?? [])
   }
 
   /// SHA-256 of the image ids as decimal lines.

@@ -21,6 +21,7 @@ struct Train: ParsableCommand {
                       --set dkd.beta=2 --student resnet20 --output runs/dkd
         student-train --teacher r56.safetensors --dataset cifar100 --data DIR \\
                       --method kd --views weak:4 --student resnet20 --output runs/live
+        student-train --recipe cifar100-resnet56-resnet20-crld --print-config
         student-train --teacher r56.safetensors --cache caches/r56 --write-through \\
                       --dataset cifar100 --data DIR --views weak:16,strong:16 \\
                       --method crld --student resnet20 --output runs/first
@@ -32,13 +33,29 @@ struct Train: ParsableCommand {
   @OptionGroup var threads: ThreadOptions
 
   @Option(help: ArgumentHelp("Folder of the run.", valueName: "dir"))
-  var output: String
+  var output: String?
   @Flag(help: "Only go on with a run that is there; without it a new one may begin.")
   var resume = false
+  @Flag(
+    help: ArgumentHelp(
+      "Print the resolved configuration and stop: with --data what config.yaml would hold, "
+        + "without it the settings."))
+  var printConfig = false
   @Flag(help: "No progress on standard error.")
   var quiet = false
 
   func run() throws {
+    if printConfig {
+      let (configuration, notes) = try source.preview(
+        settings, codec, on: threads.makeExecution())
+      for note in notes { ProgressLine(quiet: quiet).note("note: \(note)") }
+      printResult(configuration.yaml, terminator: "")
+      return
+    }
+    try source.requireData()
+    guard let output else {
+      throw Failure(Status.usage, "--output is missing: the folder of the run")
+    }
     if resume, !FileManager.default.fileExists(atPath: output + "/config.yaml") {
       throw Failure(Status.noInput, "\(output) holds no run to go on with; leave out --resume")
     }

@@ -1,0 +1,106 @@
+import CommandSupport
+import Experiments
+import Foundation
+import Reporting
+
+/// Runs of a sweep as processes of this program, a few at a time.
+///
+/// A child is in a process group of its own (Foundation starts it so): a Ctrl-C in the terminal
+/// reaches the sweep alone, which passes one signal on, and the child has the time to save.
+struct SweepRunner {
+  let output: String
+  let parallel: Int
+  let progress: ProgressLine
+  let signals: StopSignals
+
+  private struct Child {
+    let run: SweepRun
+    let process: Process
+  }
+
+  /// Runs all, in order, and gives what they came to in the same order; a run that fails does not
+  /// stop the others. nil after a signal, when all children have saved and ended.
+  ///
+  /// - Parameter arguments: what a run is started with.
+  func run(_ runs: [SweepRun], arguments: (SweepRun) -> [String]) throws -> [SweepOutcome]? {
+    var outcomes: [String: SweepOutcome] = [:]
+    var waiting = runs[...]
+    var children: [Child] = []
+    var passedOn = false
+    while !waiting.isEmpty || !children.isEmpty {
+      if let signal = signals.pending, !passedOn {
+        passedOn = true
+        waiting = []
+        for child in children { kill(child.process.processIdentifier, signal) }
+        progress.note("stopping: \(children.count) runs save where they are")
+      }
+      while children.count < parallel, let next = waiting.popFirst() {
+        children.append(Child(run: next, process: try start(next, arguments(next))))
+      }
+      for child in children where !child.process.isRunning {
+        let outcome = SweepOutcome(
+          child.run, status: status(of: child.process), folder: folder(child.run))
+        outcomes[child.run.name] = outcome
+        if !passedOn { progress.note(line(outcome)) }
+      }
+      children.removeAll { outcomes[$0.run.name] != nil }
+      progress.update {
+        "\(outcomes.count) of \(runs.count) runs done; "
+          + children.map { "\($0.run.name) epoch \(epochs($0.run) + 1)" }.joined(separator: ", ")
+      }
+      usleep(20_000)
+    }
+    progress.clear()
+    return passedOn ? nil : runs.compactMap { outcomes[$0.name] }
+  }
+
+  func folder(_ run: SweepRun) -> String { "\(output)/\(run.name)" }
+
+  /// What a run prints goes to train.log in its folder, behind what is there.
+  private func start(_ run: SweepRun, _ arguments: [String]) throws -> Process {
+    try makeDirectory(folder(run))
+    let path = folder(run) + "/train.log"
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      throw Failure(Status.io, "\(path): cannot be written: \(String(cString: strerror(errno)))")
+    }
+    let log = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: executablePath())
+    process.arguments = arguments
+    process.standardInput = FileHandle.nullDevice
+    (process.standardOutput, process.standardError) = (log, log)
+    try process.run()
+    return process
+  }
+
+  /// The code of a run; one that something else killed can be tried again, one that crashed not.
+  private func status(of process: Process) -> Int32 {
+    guard process.terminationReason == .uncaughtSignal else { return process.terminationStatus }
+    switch process.terminationStatus {
+    case SIGINT, SIGTERM: return 128 + process.terminationStatus
+    case SIGKILL, SIGHUP, SIGXCPU: return Status.tryAgain
+    default: return Status.software
+    }
+  }
+
+  private func epochs(_ run: SweepRun) -> Int {
+    let lines = FileManager.default.contents(atPath: folder(run) + "/metrics.jsonl") ?? Data()
+    return lines.count { $0 == UInt8(ascii: "\n") }
+  }
+
+  private func line(_ outcome: SweepOutcome) -> String {
+    guard outcome.status == 0 else {
+      return "\(outcome.run.name): ended with code \(outcome.status): \(lastLine(outcome.run))"
+    }
+    let top1 = outcome.summary["test_top1_last"].map { String(format: "%.2f", $0) } ?? "?"
+    return "\(outcome.run.name): top-1 \(top1) %, "
+      + durationText(outcome.summary["seconds"] ?? 0)
+  }
+
+  private func lastLine(_ run: SweepRun) -> String {
+    let log = FileManager.default.contents(atPath: folder(run) + "/train.log") ?? Data()
+    return String(decoding: log, as: UTF8.self).split(separator: "\n").last.map(String.init)
+      ?? "it said nothing"
+  }
+}

@@ -1,0 +1,121 @@
+import Foundation
+import Testing
+
+/// `student-train sweep` as a user calls it.
+@Suite(.serialized) struct SweepCommandTests {
+  /// A folder with a cache, and the arguments of a sweep of it into `sweep`.
+  private func job(_ more: [String]) throws -> (scratch: Scratch, arguments: [String]) {
+    let (scratch, _) = try SmallCache.make()
+    let arguments =
+      [
+        "sweep", "--cache", scratch.path + "/cache", "--data", Program.digits, "--student",
+        "resnet8", "--milestones", "none", "--batch-size", "10", "--eval-every", "1000",
+        "--threads", "2", "--output", scratch.path + "/sweep",
+      ] + more
+    return (scratch, arguments)
+  }
+
+  private func file(_ scratch: Scratch, _ name: String) throws -> Data {
+    try Data(contentsOf: URL(fileURLWithPath: "\(scratch.path)/sweep/\(name)"))
+  }
+
+  @Test func theTableIsOfOrdinaryRunsThatAreNotRepeated() throws {
+    let (scratch, arguments) = try job([
+      "--method", "kd,dkd", "--seeds", "0,1", "--epochs", "2", "--set", "dkd.beta=2",
+      "--parallel", "2",
+    ])
+    let result = try Program.run("student-train", arguments)
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output.contains("| kd | 2 |"))
+    #expect(result.output.contains("| dkd | 2 |"))
+    #expect(try file(scratch, "sweep.md") == Data(result.output.utf8))
+    let csv = String(decoding: try file(scratch, "sweep.csv"), as: UTF8.self)
+    // Worked out again from the runs.
+    let tops = try ["kd-seed=0", "kd-seed=1"].map { name in
+      let summary = try Program.json(
+        String(decoding: file(scratch, name + "/summary.json"), as: UTF8.self))
+      return try #require(summary["test_top1_last"] as? Double)
+    }
+    let mean = (tops[0] + tops[1]) / 2
+    let line = try #require(csv.split(separator: "\n").first { $0.hasPrefix("\"kd\"") })
+    let cell = try #require(Double(line.split(separator: ",")[3]))
+    #expect(abs(cell - mean) < 1e-9)
+    #expect(try file(scratch, "sweep.tex").isEmpty == false)
+    // The same as a run without a sweep.
+    let alone = try Program.run(
+      "student-train",
+      [
+        "--cache", scratch.path + "/cache", "--data", Program.digits, "--student", "resnet8",
+        "--milestones", "none", "--batch-size", "10", "--eval-every", "1000", "--method", "dkd",
+        "--set", "dkd.beta=2", "--seed", "1", "--epochs", "2", "--output",
+        scratch.path + "/sweep/alone",
+      ])
+    #expect(alone.status == 0, "\(alone.errors)")
+    for name in ["last.safetensors", "config.yaml"] {
+      let same = try file(scratch, "alone/\(name)") == file(scratch, "dkd-seed=1/\(name)")
+      #expect(same, "\(name)")
+    }
+    // Once more: nothing is trained, one more seed is.
+    let before = try file(scratch, "kd-seed=0/metrics.jsonl")
+    let more = arguments.map { $0 == "0,1" ? "0,1,2" : $0 }
+    let grown = try Program.run("student-train", more)
+    #expect(grown.status == 0, "\(grown.errors)")
+    #expect(grown.output.contains("| kd | 3 |"))
+    let same = try file(scratch, "kd-seed=0/metrics.jsonl") == before
+    #expect(same)
+  }
+
+  @Test func aRunThatFailsDoesNotStopTheOthers() throws {
+    let (scratch, arguments) = try job([
+      "--method", "kd", "--vary", "lr=1e30,0.01", "--epochs", "2",
+    ])
+    let result = try Program.run("student-train", arguments)
+    #expect(result.status == 65, "\(result.errors)")
+    #expect(result.errors.contains("1 of 2 runs failed: kd-lr=1e30 (65)"), "\(result.errors)")
+    #expect(result.output.contains("| kd, lr=0.01 | 1 |"))
+    #expect(result.output.contains("| kd, lr=1e30 | 0 of 1 |"))
+    #expect(try file(scratch, "kd-lr=0.01/summary.json").isEmpty == false)
+  }
+
+  @Test func anInterruptSavesEveryRunAndTheSameCommandGoesOn() throws {
+    let (scratch, arguments) = try job([
+      "--method", "kd", "--seeds", "0,1,2", "--epochs", "30", "--parallel", "2",
+    ])
+    let sweep = try Program.start("student-train", arguments)
+    let started = ["kd-seed=0", "kd-seed=1"].map { "\(scratch.path)/sweep/\($0)/metrics.jsonl" }
+    let end = Date() + 60
+    while Date() < end, !started.allSatisfy({ FileManager.default.fileExists(atPath: $0) }) {
+      usleep(10_000)
+    }
+    kill(sweep.processIdentifier, SIGINT)
+    sweep.waitUntilExit()
+    #expect(sweep.terminationReason == .exit)
+    #expect(sweep.terminationStatus == 130)
+    for name in ["kd-seed=0", "kd-seed=1"] {
+      #expect(try file(scratch, name + "/state.safetensors").isEmpty == false)
+      let log = String(decoding: try file(scratch, name + "/train.log"), as: UTF8.self)
+      #expect(log.contains("the run is saved"), "\(log)")
+    }
+    #expect(FileManager.default.fileExists(atPath: scratch.path + "/sweep/sweep.md") == false)
+    let result = try Program.run("student-train", arguments)
+    #expect(result.status == 0, "\(result.errors)")
+    #expect(result.output.contains("| kd | 3 |"))
+    let log = String(decoding: try file(scratch, "kd-seed=0/train.log"), as: UTF8.self)
+    #expect(log.contains("going on from epoch"))
+  }
+
+  @Test(arguments: [
+    (["--method", "kd,kdd"], "kdd"), (["--method", "kd", "--vary", "lrr=1,2"], "did you mean lr?"),
+    (["--method", "kd", "--vary", "lr=1,x"], "lr is \"x\""),
+    (["--method", "kd", "--parallel", "0"], "--parallel"),
+    (["--method", "kd", "--seeds", "0,a"], "seed is \"a\""),
+    (["--method", "kd", "--write-through"], "--write-through"),
+  ])
+  func slipsAreFoundBeforeTheFirstRun(more: [String], says: String) throws {
+    let (scratch, arguments) = try job(["--epochs", "1"] + more)
+    let result = try Program.run("student-train", arguments)
+    #expect(result.status == 64, "\(result.errors)")
+    #expect(result.errors.contains(says), "\(result.errors)")
+    #expect(FileManager.default.fileExists(atPath: scratch.path + "/sweep") == false)
+  }
+}
