@@ -71,6 +71,19 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: path("slow", "state.safetensors")))
   }
 
+  @Test(.timeLimit(.minutes(5))) func aDumpMindsTheSameSignals() throws {
+    let small = try SmallCache.scratch()
+    let process = try Program.start("teacher-dump", SmallCache.dump(small, views: "weak:2000"))
+    try wait(for: small.path + "/cache/manifest.json", of: process)
+    kill(process.processIdentifier, SIGUSR1)
+    usleep(100_000)
+    #expect(process.isRunning)
+    kill(process.processIdentifier, SIGUSR2)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit)
+    #expect(process.terminationStatus == 75)
+  }
+
   @Test func aRunThatDivergesStopsWith65AndNamesStepImagesAndCheckpoint() throws {
     let result = try Program.run("student-train", arguments("run", "--lr", "1e30"))
     #expect(result.status == 65)

@@ -17,8 +17,8 @@ package struct Divergence: Error, CustomStringConvertible, Sendable {
     let shown = images.prefix(8).map(String.init).joined(separator: ", ")
     let more = images.count > 8 ? ", … (\(images.count) in all)" : ""
     let batch = images.isEmpty ? "" : ", whose batch holds images \(shown)\(more)"
-    return
-      "\(what) is not finite at step \(step) (epoch \(epoch))\(batch); \(lastGood.map { $0 + "; " } ?? "")"
+    let checkpoint = lastGood.map { $0 + "; " } ?? ""
+    return "\(what) is not finite at step \(step) (epoch \(epoch))\(batch); \(checkpoint)"
       + "a lower --lr is the usual cure"
   }
 }

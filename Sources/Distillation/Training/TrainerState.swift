@@ -10,8 +10,8 @@ extension Trainer {
   private static let version = "1"
 
   /// Everything that the rest of the run depends on: weights, running statistics, their moving
-  /// average, momentum, adapters, the place in the run and the sums of the epoch under way. Views, order and rates are
-  /// pure functions of the place, so there is no generator to save.
+  /// average, momentum, adapters, the place in the run and the sums of the epoch under way. Views,
+  /// order and rates are pure functions of the place, so there is no generator to save.
   package func state() throws -> SafeTensors {
     var tensors: [String: StateTensor] = [:]
     for (name, tensor) in task.student.state(metadata: [:]).tensors {
