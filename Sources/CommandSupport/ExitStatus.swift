@@ -80,7 +80,7 @@ package func failure(for error: any Error) -> Failure? {
     Failure(error.kind == .mismatch ? Status.data : Status.usage, error.description)
   case let error as MissingFromCache: Failure(Status.noInput, error.description)
   case let error as StateError: Failure(Status.data, error.description)
-  case let error as NonFiniteLoss: Failure(Status.data, error.description)
+  case let error as Divergence: Failure(Status.data, error.description)
   case let error as ReplayMismatch: Failure(Status.data, error.description)
   case let error as NonFiniteTeacher: Failure(Status.data, error.description)
   case let error as CocoaError where error.code == .fileReadNoSuchFile:

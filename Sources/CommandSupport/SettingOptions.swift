@@ -5,7 +5,9 @@ package import Experiments
 ///
 /// All are optional: a default written here would hide what a recipe says.
 package struct SettingOptions: ParsableArguments {
-  @Option(help: ArgumentHelp("ce, kd, dkd, bkd, sskd or crld.", valueName: "name"))
+  @Option(
+    help: ArgumentHelp(
+      "ce, kd, dkd, bkd, sskd, crld, focal, ldam or la.", valueName: "name"))
   var method: String?
   @Option(help: ArgumentHelp("The network to train, such as resnet20.", valueName: "name"))
   var student: String?
@@ -27,10 +29,19 @@ package struct SettingOptions: ParsableArguments {
   var batchSize: String?
   @Option(help: ArgumentHelp("Base learning rate.", valueName: "x"))
   var lr: String?
+  @Option(
+    help: ArgumentHelp(
+      "multistep, or cosine from the base rate after the warm-up down to min_lr.",
+      valueName: "name"))
+  var schedule: String?
+  @Option(help: ArgumentHelp("Where a cosine ends (default: 0).", valueName: "x"))
+  var minLr: String?
   @Option(help: ArgumentHelp("Factor of the rate behind each milestone.", valueName: "x"))
   var lrDecay: String?
   @Option(help: ArgumentHelp("Momentum of SGD.", valueName: "x"))
   var momentum: String?
+  @Flag(inversion: .prefixedNo, help: "Nesterov's form of the momentum (default: no).")
+  var nesterov: Bool?
   @Option(help: ArgumentHelp("L2 on every parameter.", valueName: "x"))
   var weightDecay: String?
   @Option(help: ArgumentHelp("Epochs behind which the rate drops, or none.", valueName: "list"))
@@ -39,6 +50,19 @@ package struct SettingOptions: ParsableArguments {
   var warmupEpochs: String?
   @Option(help: ArgumentHelp("Softmax temperature of the distillation term.", valueName: "x"))
   var temperature: String?
+  @Option(
+    help: ArgumentHelp(
+      "Part of the labels spread over all classes, in every cross-entropy term.", valueName: "x"))
+  var labelSmoothing: String?
+  @Option(
+    help: ArgumentHelp(
+      "Keep a moving average of the weights, such as 0.999, in ema.safetensors.", valueName: "x"))
+  var emaDecay: String?
+  @Option(
+    help: ArgumentHelp(
+      "Set this part of each class's training images aside and choose the best epoch on it, not "
+        + "on the test set.", valueName: "x"))
+  var valFraction: String?
   @Option(help: ArgumentHelp("Evaluate on the test set every n epochs.", valueName: "n"))
   var evalEvery: String?
   @Option(help: ArgumentHelp("Of initial weights and image order.", valueName: "n"))
@@ -85,7 +109,9 @@ package struct SettingOptions: ParsableArguments {
   var given: [(key: String, value: String)] {
     let flags: [(String, String?)] = [
       ("method", method), ("student", student), ("subset", subset), ("epochs", epochs),
-      ("batch_size", batchSize), ("lr", lr), ("lr_decay", lrDecay), ("momentum", momentum),
+      ("batch_size", batchSize), ("lr", lr), ("schedule", schedule), ("min_lr", minLr),
+      ("lr_decay", lrDecay), ("momentum", momentum), ("nesterov", nesterov.map(String.init)),
+      ("label_smoothing", labelSmoothing), ("ema_decay", emaDecay), ("val_fraction", valFraction),
       ("weight_decay", weightDecay), ("milestones", milestones),
       ("warmup_epochs", warmupEpochs), ("temperature", temperature), ("eval_every", evalEvery),
       ("seed", seed), ("views", views), ("view_seed", viewSeed), ("augment", augment),

@@ -1,18 +1,28 @@
 import Foundation
 import Synchronization
 
-/// Turns the first SIGINT or SIGTERM into a wish to stop at the next safe place; a second one ends
-/// the program at once.
+/// Turns signals into wishes that a program grants at its next safe place.
+///
+/// The first SIGINT or SIGTERM, and SIGUSR2, ask to stop; SIGUSR1 asks for a checkpoint. A second
+/// SIGINT, or a second SIGTERM, ends the program at once.
 package final class StopSignals: Sendable {
   private static let received = Atomic<Int32>(0)
+  private static let checkpoint = Atomic<Bool>(false)
 
   package init() {
+    // Only what is allowed in a handler: atomics, and putting the default action back.
     for number in [SIGINT, SIGTERM] {
       signal(number) { number in
-        // Only what is allowed in a handler: an atomic, and putting the default action back.
         StopSignals.received.store(number, ordering: .relaxed)
         signal(number, SIG_DFL)
+        signal(SIGINT, SIG_DFL)
       }
+    }
+    signal(SIGUSR1) { _ in StopSignals.checkpoint.store(true, ordering: .relaxed) }
+    signal(SIGUSR2) { number in
+      // Whoever asked to stop before gets the status for it.
+      _ = StopSignals.received.compareExchange(
+        expected: 0, desired: number, ordering: .relaxed)
     }
   }
 
@@ -22,6 +32,17 @@ package final class StopSignals: Sendable {
     return number == 0 ? nil : number
   }
 
-  /// The status of a program that stops because of the signal: 130 or 143.
-  package var status: Int32 { 128 + (pending ?? SIGINT) }
+  /// Whether SIGUSR1 came since this was asked last.
+  package func takeCheckpoint() -> Bool {
+    StopSignals.checkpoint.exchange(false, ordering: .relaxed)
+  }
+
+  /// The status of a program that stops because of the signal: 130 or 143, and 75, try again, after
+  /// SIGUSR2, with which batch systems take a machine away.
+  package var status: Int32 {
+    switch pending {
+    case SIGUSR2: Status.tryAgain
+    case let number: 128 + (number ?? SIGINT)
+    }
+  }
 }

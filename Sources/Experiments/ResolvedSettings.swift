@@ -98,6 +98,7 @@ package struct ResolvedSettings: Sendable {
       settings.milestones = []
       settings.warmupEpochs = 0
     }
+    try settings.settle(explicit: Set(given.map(\.key)))
     self.settings = settings
     explicit = Set(given.map(\.key))
     inRecipe = Set(fromRecipe.map(\.key))

@@ -16,7 +16,7 @@ package struct RunConfiguration: Sendable, Equatable {
   package var yaml: String {
     var text = ""
     var section: String?
-    for key in SettingKey.keys(of: settings.method) {
+    for key in SettingKey.keys(of: settings) {
       guard let value = key.write(settings) else { continue }
       if let method = key.method {
         if section != method { text += "\(method):\n" }
@@ -31,15 +31,22 @@ package struct RunConfiguration: Sendable, Equatable {
     return text
   }
 
-  /// The first line that differs between this configuration's text and another's.
+  /// The first line that differs between this configuration's text and another's. A setting that
+  /// the other does not name has its default there: it was written before the setting existed.
   package func firstDifference(from other: String) -> (field: String, here: String, there: String)?
   {
     let (ours, theirs) = (Self.fields(yaml), Self.fields(other))
+    let initial = Settings(
+      method: settings.method, student: settings.student, dataset: settings.dataset)
+    let defaults = Dictionary(
+      uniqueKeysWithValues: SettingKey.keys(of: settings).compactMap { key in
+        key.write(initial).map { (key.name, Self.scalar($0)) }
+      })
     let names =
       ours.map(\.name) + theirs.map(\.name).filter { n in !ours.contains { $0.name == n } }
     for name in names {
       let here = ours.first { $0.name == name }?.value ?? "absent"
-      let there = theirs.first { $0.name == name }?.value ?? "absent"
+      let there = theirs.first { $0.name == name }?.value ?? defaults[name] ?? "absent"
       if here != there { return (name, here, there) }
     }
     return nil

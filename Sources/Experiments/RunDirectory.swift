@@ -38,6 +38,8 @@ package final class RunDirectory {
 
   package var lastWeights: String { path + "/last.safetensors" }
   package var bestWeights: String { path + "/best.safetensors" }
+  /// The moving average of the weights, in a run that keeps one.
+  package var averageWeights: String { path + "/ema.safetensors" }
   package var statePath: String { path + "/state.safetensors" }
   private var metricsPath: String { path + "/metrics.jsonl" }
   private var summaryPath: String { path + "/summary.json" }

@@ -13,10 +13,21 @@ package struct SettingKey: Sendable {
     name.contains(".") ? name.split(separator: ".").first.map(String.init) : nil
   }
 
-  /// Those that a run of a method has, in the order of config.yaml.
+  /// Those that a run of a method may have, in the order of config.yaml.
   package static func keys(of method: MethodName) -> [SettingKey] {
-    all.filter { $0.method == nil || $0.method == method.rawValue }
+    all.filter {
+      $0.method == nil || $0.method == method.rawValue
+        || method == .crld && baseKeys.contains($0.name)
+    }
   }
+
+  /// Those that decide about a run with these settings, in the order of config.yaml.
+  package static func keys(of settings: Settings) -> [SettingKey] {
+    keys(of: settings.method).filter { !baseKeys.contains($0.name) || settings.usesDecoupledLoss }
+  }
+
+  /// What CRLD takes from decoupled distillation with `crld.base=dkd`.
+  static let baseKeys: Set = ["dkd.alpha", "dkd.beta"]
 
   package static let all: [SettingKey] = [
     SettingKey(name: "method") { text, s throws(SettingError) in
@@ -45,6 +56,8 @@ package struct SettingKey: Sendable {
     count("epochs", \.epochs, 1...1_000_000),
     count("batch_size", \.batchSize, 1...65_536),
     number("lr", \.learningRate, above: 0),
+    choice("schedule", \.scheduleName),
+    number("min_lr", \.minimumLearningRate, from: 0),
     number("lr_decay", \.learningRateDecay, above: 0, to: 1),
     SettingKey(name: "milestones") { text, s throws(SettingError) in
       s.milestones = try integers("milestones", text)
@@ -53,8 +66,12 @@ package struct SettingKey: Sendable {
     },
     count("warmup_epochs", \.warmupEpochs, 0...1_000_000),
     number("momentum", \.momentum, from: 0, below: 1),
+    flag("nesterov", \.nesterov),
     number("weight_decay", \.weightDecay, from: 0),
     number("temperature", \.temperature, above: 0),
+    number("label_smoothing", \.labelSmoothing, from: 0, below: 1),
+    number("ema_decay", \.averageDecay, from: 0, below: 1),
+    number("val_fraction", \.validationFraction, from: 0, below: 1),
     count("eval_every", \.evalEvery, 1...1_000_000),
     seed("seed", \.seed),
     SettingKey(name: "views") { text, s throws(SettingError) in
@@ -118,5 +135,13 @@ package struct SettingKey: Sendable {
     number("crld.tau_w", \.crld.weakThreshold, from: 0, to: 1),
     number("crld.tau_s", \.crld.strongThreshold, from: 0, to: 1),
     choice("crld.mask", \.crld.mask),
+    choice("crld.base", \.crld.base),
+    number("focal.gamma", \.focal.gamma, from: 0),
+    number("focal.beta", \.focal.beta, from: 0, below: 1),
+    number("ldam.max_margin", \.ldam.maxMargin, from: 0),
+    number("ldam.scale", \.ldam.scale, above: 0),
+    number("ldam.beta", \.ldam.beta, from: 0, below: 1),
+    count("ldam.reweight_from_epoch", \.ldam.reweightFromEpoch, 0...1_000_000),
+    number("la.tau", \.la.tau, from: 0),
   ]
 }

@@ -19,6 +19,21 @@ package struct Settings: Equatable, Sendable {
     package var reweightFromEpoch = 0
   }
 
+  package struct Focal: Equatable, Sendable {
+    package var gamma = 1.0
+    /// Of the effective number that weights the classes; 0 for no weights.
+    package var beta = 0.0
+  }
+  package struct Margin: Equatable, Sendable {
+    package var maxMargin = 0.5
+    package var scale = 30.0
+    package var beta = 0.9999
+    package var reweightFromEpoch = 160
+  }
+  package struct Adjustment: Equatable, Sendable {
+    package var tau = 1.0
+  }
+
   package var method: MethodName
   package var student: String
   package var dataset: DatasetName
@@ -29,9 +44,17 @@ package struct Settings: Equatable, Sendable {
   package var learningRateDecay: Double  // factor at each milestone
   package var milestones: [Int]  // epochs from 1; the rate drops behind them
   package var warmupEpochs: Int
+  package var scheduleName = ScheduleName.multistep
+  package var minimumLearningRate = 0.0  // where the cosine ends
   package var momentum: Double
+  package var nesterov = false
   package var weightDecay: Double  // coupled, on every parameter
   package var temperature: Double
+  package var labelSmoothing = 0.0  // of every cross-entropy term
+  package var averageDecay = 0.0  // of the moving average of the weights; 0 for none
+  /// Part of each class's training images that is set aside to choose the best epoch on; 0 for
+  /// none, the best epoch is then chosen on the test set.
+  package var validationFraction = 0.0
   package var evalEvery = 1  // epochs
   package var seed: UInt64 = 0
   /// The views of a live teacher; nil for as many rounds as there are epochs.
@@ -47,15 +70,18 @@ package struct Settings: Equatable, Sendable {
   /// Rounds of weak views that SSKD compares features on; nil for all there are.
   package var featureRounds: Int?
   package var crld = CrossViewWeights()
+  package var focal = Focal()
+  package var ldam = Margin()
+  package var la = Adjustment()
 
-  /// The published recipe of a method: BKD's own (methods' `train_student.py`), mdistiller's for
-  /// every other.
+  /// The published recipe of a method: BKD's own (methods' `train_student.py`) for it and the
+  /// long-tail baselines that its code has, mdistiller's for every other.
   package init(method: MethodName, student: String, dataset: DatasetName) {
     self.method = method
     self.student = student
     self.dataset = dataset
     momentum = 0.9
-    if method == .bkd {
+    if method.usesLongTailRecipe {
       (epochs, batchSize, learningRate, learningRateDecay) = (200, 128, 0.1, 0.01)
       (milestones, warmupEpochs, weightDecay, temperature) = ([160, 180], 5, 2e-4, 2)
       bkd.reweightFromEpoch = dataset == .cifar10 ? 160 : 0
@@ -67,15 +93,23 @@ package struct Settings: Equatable, Sendable {
   }
 
   package var schedule: LearningRateSchedule {
-    .multistep(
-      base: learningRate, decay: learningRateDecay, milestones: milestones,
-      warmupEpochs: warmupEpochs)
+    switch scheduleName {
+    case .multistep:
+      .multistep(
+        base: learningRate, decay: learningRateDecay, milestones: milestones,
+        warmupEpochs: warmupEpochs)
+    case .cosine:
+      .cosine(
+        base: learningRate, minimum: minimumLearningRate, epochs: epochs,
+        warmupEpochs: warmupEpochs)
+    }
   }
 
   /// The normalisation constants that the method's recipe brings along.
   package var recipeNormalization: (mean: [Float], std: [Float]) {
     // Both CIFAR sets use the constants of CIFAR-10 in BKD's code.
-    let info = method == .bkd && dataset == .cifar100 ? DatasetName.cifar10.info : dataset.info
+    let info =
+      method.usesLongTailRecipe && dataset == .cifar100 ? DatasetName.cifar10.info : dataset.info
     return (info.mean, info.std)
   }
 
@@ -92,6 +126,11 @@ package struct Settings: Equatable, Sendable {
       notes.append(
         "re-weighting starts at epoch \(bkd.reweightFromEpoch) of \(epochs): this run is plain "
           + "CE + KD; set bkd.reweight_from_epoch lower")
+    }
+    if method == .ldam, ldam.reweightFromEpoch >= epochs {
+      notes.append(
+        "re-weighting starts at epoch \(ldam.reweightFromEpoch) of \(epochs): this run is LDAM "
+          + "without its deferred re-weighting; set ldam.reweight_from_epoch lower")
     }
     if method == .dkd, dkd.warmup > epochs {
       notes.append("DKD's warm-up of \(dkd.warmup) epochs is not over in \(epochs)")

@@ -48,7 +48,9 @@ package struct TrainingInputs {
   package let data: ImageDataset
   /// Original ids of the images that are trained on, rising.
   package let images: [Int]
-  /// Images of each class among them.
+  /// Original ids of the images set aside to choose the best epoch on, rising; empty for none.
+  package let validation: [Int]
+  /// Images of each class among those that are trained on.
   package let classCounts: [Int]
   package let student: Classifier
   package let normalization: Normalization

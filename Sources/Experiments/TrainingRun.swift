@@ -17,7 +17,9 @@ package final class TrainingRun {
   private let execution: Execution
   private let progress: ProgressLine
   private let shots: ShotGroups
-  private var lastAccuracy: Accuracy?
+  private var lastAccuracy: RunAccuracy?
+  /// The place of the checkpoint on disk; nil before the first.
+  private var saved: (epoch: Int, step: Int)?
 
   package init(
     inputs: TrainingInputs, settings: Settings, plan: TrainingPlan, directory: RunDirectory,
@@ -41,16 +43,32 @@ package final class TrainingRun {
           plain: settings.plainViews || inputs.featureViews == ViewSet(plain: true)),
         batchSize: settings.batchSize, momentum: Float(settings.momentum),
         weightDecay: Float(settings.weightDecay), seed: settings.seed,
-        featureNorm: settings.sskd.norm), on: execution)
+        featureNorm: settings.sskd.norm, nesterov: settings.nesterov,
+        averageDecay: settings.averageDecay), on: execution)
   }
 
   /// Trains to the end and writes the summary.
   ///
-  /// - Parameter shouldStop: asked after every step; true saves a checkpoint and throws
-  ///   ``Stopped``.
-  package func train(shouldStop: () -> Bool) throws -> JSONValue {
+  /// - Parameters:
+  ///   - shouldSave: asked after every step; true saves a checkpoint and goes on.
+  ///   - shouldStop: asked after every step; true saves a checkpoint and throws ``Stopped``.
+  /// - Throws: `Divergence` when something is no longer a number; the files are then those of the
+  ///   last checkpoint.
+  package func train(
+    shouldSave: () -> Bool = { false }, shouldStop: () -> Bool
+  ) throws -> JSONValue {
+    do {
+      return try trainToTheEnd(shouldSave: shouldSave, shouldStop: shouldStop)
+    } catch var divergence as Divergence {
+      divergence.lastGood = lastGood
+      throw divergence
+    }
+  }
+
+  private func trainToTheEnd(shouldSave: () -> Bool, shouldStop: () -> Bool) throws -> JSONValue {
     if case .started(let state) = directory.progress {
       try trainer.restore(state, path: directory.statePath)
+      saved = (trainer.epoch, trainer.stepInEpoch)
       progress.note("going on from epoch \(trainer.epoch + 1), step \(trainer.stepInEpoch + 1)")
     }
     try directory.keepMetrics(epochs: trainer.epoch)
@@ -68,6 +86,10 @@ package final class TrainingRun {
         try save()
         throw Stopped()
       }
+      if shouldSave() {
+        try save()
+        progress.note("saved before epoch \(trainer.epoch + 1), step \(trainer.stepInEpoch + 1)")
+      }
     }
     let summary = try makeSummary()
     try directory.writeSummary(summary)
@@ -78,16 +100,15 @@ package final class TrainingRun {
   private func finishEpoch(_ meter: inout EpochMeter) throws {
     let epoch = trainer.epoch  // that was just finished, from 1
     meter.stop(waited: inputs.teacher?.secondsWaited)
-    var accuracy: Accuracy?
+    try trainer.checkState()
+    var accuracy: RunAccuracy?
     if trainer.phase.trainsLogits, epoch % settings.evalEvery == 0 || trainer.isFinished {
-      accuracy = evaluate(
-        inputs.student, on: inputs.data.test, info: inputs.data.info,
-        normalization: inputs.normalization, execution: execution)
+      accuracy = inputs.accuracy(average: trainer.average?.network, on: execution)
       lastAccuracy = accuracy
     }
-    let best = try directory.metrics().compactMap { $0["test_top1"] as? Double }.max()
-    if let top1 = accuracy?.top1, top1 > best ?? -1 {
-      try weights().write(to: directory.bestWeights)
+    let best = try directory.metrics().compactMap { $0[selection.key] as? Double }.max()
+    if let top1 = accuracy?.deciding, top1 > best ?? -1 {
+      try weights(inputs.student).write(to: directory.bestWeights)
     }
     try directory.appendMetrics(metricsLine(epoch, accuracy, meter))
     progress.note(epochLine(epoch, accuracy, meter))
@@ -98,21 +119,38 @@ package final class TrainingRun {
 
   /// The state is what a resumed run reads; it is written last, so it never runs ahead.
   private func save() throws {
-    try weights().write(to: directory.lastWeights)
+    try trainer.checkState()
+    try weights(inputs.student).write(to: directory.lastWeights)
+    if let average = trainer.average {
+      try weights(average.network).write(to: directory.averageWeights)
+    }
     try trainer.state().write(to: directory.statePath)
+    saved = (trainer.epoch, trainer.stepInEpoch)
   }
 
-  private func weights() -> SafeTensors {
+  /// Where a run that went wrong can be taken up.
+  private var lastGood: String {
+    guard let saved else { return "no checkpoint was written before" }
+    return "the last good checkpoint, before epoch \(saved.epoch + 1), step \(saved.step + 1), is "
+      + "\(directory.statePath) (weights: \(directory.lastWeights))"
+  }
+
+  /// The accuracy that `best` is chosen by.
+  private var selection: (key: String, set: String) {
+    inputs.validation.isEmpty ? ("test_top1", "test") : ("val_top1", "validation")
+  }
+
+  private func weights(_ network: Classifier) -> SafeTensors {
     let normalization = inputs.normalization
-    return inputs.student.state(metadata: [
-      "architecture": inputs.student.architecture, "dataset": inputs.data.info.name.rawValue,
+    return network.state(metadata: [
+      "architecture": network.architecture, "dataset": inputs.data.info.name.rawValue,
       "mean": normalization.mean.map { "\($0)" }.joined(separator: ","),
       "std": normalization.std.map { "\($0)" }.joined(separator: ","), "format": "pt",
     ])
   }
 
   private func metricsLine(
-    _ epoch: Int, _ accuracy: Accuracy?, _ meter: EpochMeter
+    _ epoch: Int, _ accuracy: RunAccuracy?, _ meter: EpochMeter
   ) -> JSONValue {
     let totals = trainer.totals
     let terms = trainer.task.plan.termNames.map { ($0, JSONValue.optional(totals.mean($0))) }
@@ -122,12 +160,18 @@ package final class TrainingRun {
     ]
     members += terms
     members += [
-      ("train_top1", .optional(totals.top1)), ("test_top1", .optional(accuracy?.top1)),
-      ("test_top5", .optional(accuracy?.top5)),
+      ("train_top1", .optional(totals.top1)), ("test_top1", .optional(accuracy?.test.top1)),
+      ("test_top5", .optional(accuracy?.test.top5)),
       ("images_per_second", .number(meter.imagesPerSecond)),
       ("cache_wait_fraction", .optional(meter.waitFraction)),
       ("seconds", .number(meter.seconds)),
     ]
+    if !inputs.validation.isEmpty {
+      members.append(("val_top1", .optional(accuracy?.validation?.top1)))
+    }
+    if trainer.average != nil {
+      members.append(("ema_test_top1", .optional(accuracy?.average?.top1)))
+    }
     return .object(members)
   }
 
@@ -135,29 +179,49 @@ package final class TrainingRun {
     let metrics = try directory.metrics()
     // Only a run that was killed between its last checkpoint and this place has to look again.
     let accuracy =
-      lastAccuracy
-      ?? evaluate(
-        inputs.student, on: inputs.data.test, info: inputs.data.info,
-        normalization: inputs.normalization, execution: execution)
+      lastAccuracy ?? inputs.accuracy(average: trainer.average?.network, on: execution)
     let parameters = inputs.student.parameters.reduce(0) { $0 + $1.stateShape.reduce(1, *) }
-    let tests = metrics.compactMap { $0["test_top1"] as? Double }
+    // The first of equal epochs, as best.safetensors is.
+    let evaluated = metrics.compactMap { line -> (deciding: Double, test: Double)? in
+      guard let deciding = line[selection.key] as? Double else { return nil }
+      return (line["test_top1"] as? Double).map { (deciding, $0) }
+    }
+    let best = evaluated.reduce(nil as (deciding: Double, test: Double)?) { best, epoch in
+      guard let best, best.deciding >= epoch.deciding else { return epoch }
+      return best
+    }
     let seconds = metrics.compactMap { $0["seconds"] as? Double }.reduce(0, +)
-    let members: [(String, JSONValue)] = [
+    var members: [(String, JSONValue)] = [
       ("method", .string(settings.method.rawValue)),
       ("student", .string(inputs.student.architecture)),
       ("epochs", .integer(settings.epochs)),
       ("parameters", .integer(parameters)),
       ("training_images", .integer(inputs.images.count)),
-      ("test_top1_last", .number(accuracy.top1)),
-      ("test_top5_last", .number(accuracy.top5)),
-      ("test_top1_best", .number(max(tests.max() ?? 0, accuracy.top1))),
-      ("many_top1", .optional(accuracy.top1(ofClasses: shots.many))),
-      ("medium_top1", .optional(accuracy.top1(ofClasses: shots.medium))),
-      ("few_top1", .optional(accuracy.top1(ofClasses: shots.few))),
+      ("test_top1_last", .number(accuracy.test.top1)),
+      ("test_top5_last", .number(accuracy.test.top5)),
+      ("test_top1_best", .number(best?.test ?? accuracy.test.top1)),
+      ("best_selected_on", .string(selection.set)),
+      ("many_top1", .optional(accuracy.test.top1(ofClasses: shots.many))),
+      ("medium_top1", .optional(accuracy.test.top1(ofClasses: shots.medium))),
+      ("few_top1", .optional(accuracy.test.top1(ofClasses: shots.few))),
       ("seconds", .number(seconds)),
       ("images_per_second", .number(Double(inputs.images.count * settings.epochs) / seconds)),
       ("cache_id", inputs.cacheID.map(JSONValue.string) ?? .null),
     ]
+    if let validation = accuracy.validation {
+      members += [
+        ("validation_images", .integer(inputs.validation.count)),
+        ("val_top1_last", .number(validation.top1)),
+        ("val_top1_best", .number(best?.deciding ?? validation.top1)),
+      ]
+    }
+    if let average = accuracy.average {
+      let tests = metrics.compactMap { $0["ema_test_top1"] as? Double }
+      members += [
+        ("ema_test_top1_last", .number(average.top1)),
+        ("ema_test_top1_best", .number(tests.max() ?? average.top1)),
+      ]
+    }
     return .object(members)
   }
 
@@ -170,14 +234,18 @@ package final class TrainingRun {
       + "\(Int(rate)) images/s  \(durationText(left)) left"
   }
 
-  private func epochLine(_ epoch: Int, _ accuracy: Accuracy?, _ meter: EpochMeter) -> String {
+  private func epochLine(_ epoch: Int, _ accuracy: RunAccuracy?, _ meter: EpochMeter) -> String {
     let plan = trainer.task.plan
     var line = "epoch \(epoch)/\(plan.epochs)  "
     if plan.phases.count > 1 { line += "\(trainer.phase.name)  " }
     line +=
       "lr \(String(format: "%.4g", trainer.learningRate))  loss \(String(format: "%.4f", trainer.totals.loss))"
     if let top1 = trainer.totals.top1 { line += "  train \(String(format: "%.2f", top1)) %" }
-    if let accuracy { line += "  test \(String(format: "%.2f", accuracy.top1)) %" }
+    for (name, set) in [
+      ("test", accuracy?.test), ("ema", accuracy?.average), ("val", accuracy?.validation),
+    ] {
+      if let set { line += "  \(name) \(String(format: "%.2f", set.top1)) %" }
+    }
     line += "  \(Int(meter.imagesPerSecond)) images/s"
     let left = meter.seconds * Double(plan.epochs - epoch)
     return epoch < plan.epochs ? line + "  \(durationText(left)) left" : line

@@ -65,16 +65,24 @@ package struct TrainingSession {
     var source = try TeacherViews(
       choice: choice, cache: cache, data: data, settings: &settings,
       repeats: resolved.recipeInputs["cache_id"], execution: execution)
-    let images = source.images
-    let labels = images.map { data.train.labels[$0] }
+    let split = ValidationSplit(
+      images: source.images, labels: source.images.map { data.train.labels[$0] },
+      classes: data.info.classes, fraction: settings.validationFraction, seed: settings.seed)
+    if settings.validationFraction > 0, split.validation.isEmpty {
+      throw SettingError(
+        .usage,
+        "val_fraction \(settings.validationFraction) leaves no validation images: no class has "
+          + "enough of them; choose a larger fraction")
+    }
+    let images = split.training
     var classCounts = Array(repeating: 0, count: data.info.classes)
-    for label in labels { classCounts[label] += 1 }
+    for image in images { classCounts[data.train.labels[image]] += 1 }
     plan = try settings.method.plan(
       settings,
       for: RunShape(
         stepsPerEpoch: (images.count + settings.batchSize - 1) / settings.batchSize,
         classCounts: classCounts, studentTaps: student.network.taps,
-        teacherTaps: source.teacherTaps))
+        teacherTaps: source.teacherTaps, studentGivesCosines: student.network.givesCosines))
     let requirements = CacheRequirements(
       plan: plan, settings: settings, views: source.views, featureViews: source.featureViews)
     if let contents = source.contents, let identity = source.cacheIdentity,
@@ -94,7 +102,8 @@ package struct TrainingSession {
     // Only now, so that a run that is refused leaves no trace in the cache.
     if !isPreview { try source.openWriteThrough() }
     inputs = TrainingInputs(
-      data: data, images: images, classCounts: classCounts, student: student.network,
+      data: data, images: images, validation: split.validation, classCounts: classCounts,
+      student: student.network,
       normalization: student.normalization, teacher: source.teacher, views: source.views,
       featureViews: source.featureViews, viewSeed: source.renderer.seed,
       cacheID: source.cacheIdentity?.cacheID)

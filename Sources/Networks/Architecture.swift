@@ -42,6 +42,11 @@ package enum Architecture {
     + [20, 32, 56, 110].map {
       Entry(name: "resnet\($0)_s", family: ResNet(depth: $0, shortcut: .optionA))
     }
+    + [20, 32].map {
+      Entry(
+        name: "resnet\($0)_s_normed",
+        family: ResNet(depth: $0, shortcut: .optionA, normedHead: true))
+    }
     + [(16, 1), (16, 2), (40, 1), (40, 2)].map { depth, factor in
       Entry(name: "wrn_\(depth)_\(factor)", family: WideResNet(depth: depth, factor: factor))
     }

@@ -11,6 +11,8 @@ package final class Classifier {
   package let stages: [Stage]
   package let head: any Layer
   let initialization: Initialization
+  /// Whether the head is normalised: "logits" are cosines then, in −1…1.
+  package let givesCosines: Bool
 
   /// What the training forwards that wait for their backward have run, last in, first out.
   private var pending: [Pending] = []
@@ -23,13 +25,14 @@ package final class Classifier {
 
   package init(
     architecture: String, classes: Int, stages: [Stage], head: any Layer,
-    initialization: Initialization
+    initialization: Initialization, givesCosines: Bool = false
   ) {
     self.architecture = architecture
     self.classes = classes
     self.stages = stages
     self.head = head
     self.initialization = initialization
+    self.givesCosines = givesCosines
   }
 
   /// The number of parts: the stages and the head.

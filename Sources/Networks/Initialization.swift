@@ -58,6 +58,8 @@ extension Classifier {
     switch parameter.layout {
     case .convolution: return initialization.convolution.draw(count, weight, &random)
     case .linear: return initialization.linear.draw(count, weight, &random)
+    case .matrix(let inputs, let outputs):
+      return Initialization.unitColumns(inputs, outputs, &random)
     case .vector:
       if parameter.name.hasSuffix(".weight") { return [Float](repeating: 1, count: count) }
       guard let weight, weight.isLinear, case .uniformFanIn = initialization.linearBias else {
@@ -75,6 +77,21 @@ extension Classifier {
     return (
       UInt32(truncatingIfNeeded: hash), UInt32(truncatingIfNeeded: hash >> 32), 0x696e_6974
     )
+  }
+}
+
+extension Initialization {
+  /// U(−1, 1), each column of the inputs×outputs matrix then scaled to length 1: how the LDAM code
+  /// starts its normalised classifier.
+  fileprivate static func unitColumns(
+    _ inputs: Int, _ outputs: Int, _ random: inout RandomStream
+  ) -> [Float] {
+    let drawn = (0..<inputs * outputs).map { _ in 2 * random.uniform() - 1 }
+    let lengths = (0..<outputs).map { column in
+      stride(from: column, to: drawn.count, by: outputs).reduce(0) { $0 + drawn[$1] * drawn[$1] }
+        .squareRoot()
+    }
+    return drawn.enumerated().map { i, value in Float(value / lengths[i % outputs]) }
   }
 }
 
@@ -108,7 +125,8 @@ extension ParameterLayout {
     switch self {
     case .convolution(let outputs, let inputs, let kernel, _):
       Fans(in: inputs * kernel * kernel, out: outputs * kernel * kernel, isLinear: false)
-    case .linear(let outputs, let inputs): Fans(in: inputs, out: outputs, isLinear: true)
+    case .linear(let outputs, let inputs), .matrix(let inputs, let outputs):
+      Fans(in: inputs, out: outputs, isLinear: true)
     case .vector: nil
     }
   }

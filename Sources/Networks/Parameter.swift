@@ -6,6 +6,8 @@ package enum ParameterLayout: Equatable, Sendable {
   case convolution(outputs: Int, inputs: Int, kernel: Int, groups: Int)
   /// [out][in]
   case linear(outputs: Int, inputs: Int)
+  /// [in][out]: a matrix that is multiplied from the right.
+  case matrix(inputs: Int, outputs: Int)
   /// [n]
   case vector(Int)
 
@@ -13,6 +15,7 @@ package enum ParameterLayout: Equatable, Sendable {
     switch self {
     case .convolution(let outputs, let inputs, let kernel, _): [outputs, inputs, kernel, kernel]
     case .linear(let outputs, let inputs): [outputs, inputs]
+    case .matrix(let inputs, let outputs): [inputs, outputs]
     case .vector(let count): [count]
     }
   }
@@ -29,6 +32,16 @@ package enum ParameterLayout: Equatable, Sendable {
   func forEach(_ body: (_ state: Int, _ kernel: Int) -> Void) {
     guard let shape else {
       for index in 0..<stateShape[0] { body(index, index) }
+      return
+    }
+    if case .matrix = self {
+      for input in 0..<shape.inputs {
+        for output in 0..<shape.outputs {
+          body(
+            input * shape.outputs + output,
+            shape.weightIndex(output: output, input: input, tap: 0))
+        }
+      }
       return
     }
     let inputs = shape.inputs / shape.groups
@@ -48,7 +61,7 @@ package enum ParameterLayout: Equatable, Sendable {
     switch self {
     case .convolution(let outputs, let inputs, let kernel, let groups):
       ConvolutionShape(inputs: inputs * groups, outputs: outputs, kernel: kernel, groups: groups)
-    case .linear(let outputs, let inputs):
+    case .linear(let outputs, let inputs), .matrix(let inputs, let outputs):
       ConvolutionShape(inputs: inputs, outputs: outputs, kernel: 1)
     case .vector: nil
     }
@@ -75,7 +88,7 @@ package final class Parameter {
     if value != 0 { setState([Float](repeating: value, count: stateCount)) }
   }
 
-  /// PyTorch's shape: [out, in/groups, kh, kw], [out, in] or [n].
+  /// PyTorch's shape: [out, in/groups, kh, kw], [out, in], [in, out] or [n].
   package var stateShape: [Int] { layout.stateShape }
 
   private var stateCount: Int { stateShape.reduce(1, *) }

@@ -43,6 +43,11 @@ package final class SGD {
     }
   }
 
+  /// The first parameter whose momentum buffer holds something that is not a number.
+  package var firstNonFiniteMomentum: String? {
+    parameters.map(\.name).first { momentumBuffers[$0].map { !$0.isFinite } ?? false }
+  }
+
   /// The momentum buffers by parameter name, in state-dict layout; empty before the first step.
   package var state: [String: [Float]] {
     get {

@@ -48,6 +48,18 @@ package struct Tensor: @unchecked Sendable {
   /// A copy of all elements.
   package var values: [Float] { Array(UnsafeBufferPointer(start: pointer, count: count)) }
 
+  /// Whether no element is infinite or NaN.
+  package var isFinite: Bool {
+    // x − x is 0, or NaN for what is not finite, and a NaN stays in the sum.
+    var sums = SIMD16<Float>.zero
+    let whole = count - count % 16
+    for start in stride(from: 0, to: whole, by: 16) {
+      let x = UnsafeRawPointer(pointer + start).loadUnaligned(as: SIMD16<Float>.self)
+      sums += x - x
+    }
+    return sums.sum() == 0 && (whole..<count).allSatisfy { pointer[$0].isFinite }
+  }
+
   /// The same elements, in shared storage, under another shape of equal count.
   package func reshaped(_ shape: [Int]) -> Tensor {
     precondition(

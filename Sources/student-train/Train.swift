@@ -16,6 +16,11 @@ struct Train: ParsableCommand {
       dkd.beta, bkd.reweight_from_epoch, sskd.freeze, crld.mask, … The same command \
       goes on where an interrupted run stopped.
 
+      SIGINT and SIGTERM finish the step, write a checkpoint and stop with 130 or 143, \
+      a second SIGINT stops at once; SIGUSR1 writes a checkpoint and goes on; SIGUSR2 \
+      writes one and stops with 75. A loss, gradient or weight that is not finite stops \
+      with 65 and leaves the last checkpoint as it was.
+
       Examples:
         student-train --cache caches/r56 --data DIR --method dkd \\
                       --set dkd.beta=2 --student resnet20 --output runs/dkd
@@ -75,7 +80,7 @@ struct Train: ParsableCommand {
       let run = try TrainingRun(
         inputs: session.inputs, settings: session.configuration.settings, plan: session.plan,
         directory: directory, execution: execution, progress: progress)
-      let summary = try run.train(shouldStop: shouldStop)
+      let summary = try run.train(shouldSave: signals.takeCheckpoint, shouldStop: shouldStop)
       try session.finishCache(progress: progress, shouldStop: shouldStop)
       printResult(summary.lines)
     } catch is Stopped {

@@ -1,4 +1,5 @@
 import Distillation
+import Tensors
 import Testing
 
 /// Every loss, value and gradient, against the float64 reference.
@@ -165,6 +166,41 @@ struct GoldenLossTests {
     }
     try check(loss, name, gradient: "grad_sw")
     #expect(agree(loss.gradients[1].values, try expected["grad_ss"].flattened))
+  }
+
+  @Test func theFocalLossWeightsClassesBeforeItFormsItsExponent() throws {
+    let counts = try golden["class_weights_cifar10_exp0.01"]["counts"].integers
+    let weighted = FocalMethod(classCounts: counts, gamma: 1, beta: 0.9999)
+    try check(
+      weighted.loss(student: [student], teacher: [], labels: labels, epoch: 0),
+      "focal_gamma1_weighted")
+    let plain = FocalMethod(classCounts: counts, gamma: 2).loss(
+      student: [student], teacher: [], labels: labels, epoch: 0)
+    #expect(agree([plain.total], [try golden["focal_gamma2"]["value"].number]))
+    #expect(
+      agree(
+        Array(plain.gradients[0].row(0)), try golden["focal_gamma2"]["grad_zs_row0"].numbers))
+  }
+
+  @Test func marginsBeforeAndAfterTheDeferredReweighting() throws {
+    let counts = try golden["class_weights_cifar10_exp0.01"]["counts"].integers
+    let expected = try golden["ldam"]
+    #expect(
+      agree(
+        labelDistributionMargins(counts: counts, largest: 0.5), try expected["margins"].numbers))
+    // The file's x is tanh(zs / 2), which is 2·sigmoid(zs) − 1.
+    var cosines = student
+    for i in cosines.values.indices {
+      cosines.values[i] = 2 / (1 + exponential(-student.values[i])) - 1
+    }
+    let method = MarginMethod(classCounts: counts)
+    let before = method.loss(student: [cosines], teacher: [], labels: labels, epoch: 159)
+    try check(before, "ldam", gradient: "grad_x")
+    let after = method.loss(student: [cosines], teacher: [], labels: labels, epoch: 160)
+    #expect(agree([after.total], [try golden["ldam_weighted"]["value"].number]))
+    #expect(
+      agree(
+        Array(after.gradients[0].row(0)), try golden["ldam_weighted"]["grad_x_row0"].numbers))
   }
 
   @Test func masksFollowTheTeachersConfidence() throws {

@@ -36,6 +36,72 @@ struct SettingsTests {
     #expect(onCIFAR10.bkd.reweightFromEpoch == 160)
   }
 
+  @Test(arguments: ["focal", "ldam", "la"])
+  func longTailBaselinesHaveTheRecipeOfBalancedDistillation(method: String) throws {
+    let settings = try resolve(base(method))
+    let balanced = try resolve(base("bkd"))
+    #expect(settings.epochs == 200 && settings.batchSize == 128)
+    #expect(settings.schedule == balanced.schedule)
+    #expect(settings.weightDecay == 2e-4)
+    #expect(settings.recipeNormalization.mean == balanced.recipeNormalization.mean)
+    #expect(settings.ldam.reweightFromEpoch == 160)
+  }
+
+  @Test(arguments: [
+    ("kd", "min_lr=0.1", "--schedule cosine"), ("kd", "schedule=linear", "multistep"),
+    ("sskd", "schedule=cosine", "sskd.drops"), ("kd", "label_smoothing=1", "below 1"),
+    ("kd", "ema_decay=1", "below 1"), ("kd", "val_fraction=1", "below 1"),
+    ("crld", "dkd.beta=2", "crld.base=dkd"), ("crld", "dkd.warmup=2", "a setting of dkd"),
+    ("crld", "crld.base=bkd", "kd, dkd"), ("ce", "focal.gamma=1", "a setting of focal"),
+  ])
+  func optionsThatWouldDoNothingAreRefused(method: String, set: String, says: String) {
+    #expect {
+      try resolve(base(method), sets: [set])
+    } throws: {
+      ($0 as? SettingError)?.kind == .usage && "\($0)".contains(says)
+    }
+  }
+
+  @Test func aCosineHasNoStepsAndNesterovNeedsAMomentum() throws {
+    for set in ["milestones=5", "lr_decay=0.5", "min_lr=0.06"] {
+      #expect(throws: SettingError.self) {
+        try resolve(base("kd"), sets: ["schedule=cosine", set])
+      }
+    }
+    #expect(throws: SettingError.self) {
+      try resolve(base("kd"), sets: ["nesterov=true", "momentum=0"])
+    }
+    // What a recipe says about steps falls away, so that it can be tried with a cosine.
+    let settings = try resolve(
+      base("kd") + [("schedule", "cosine")], recipe: "milestones: [1, 2]\nlr_decay: 0.3\n")
+    #expect(
+      settings.schedule == .cosine(base: 0.05, minimum: 0, epochs: 240, warmupEpochs: 0))
+    #expect(settings.unreachedEpochs.isEmpty)
+  }
+
+  @Test func configurationsWithOptionsReadBackAsThemselves() throws {
+    let crossView = try resolve(
+      base("crld"), sets: ["crld.base=dkd", "dkd.beta=2", "schedule=cosine", "min_lr=0.001"])
+    #expect(crossView.dkd.beta == 2)
+    let yaml = RunConfiguration(settings: crossView, inputs: []).yaml
+    #expect(yaml.contains("dkd:\n  alpha: 1\n  beta: 2\n"))
+    #expect(try resolve([], recipe: yaml) == crossView)
+    let plain = try resolve(base("crld"))
+    #expect(!RunConfiguration(settings: plain, inputs: []).yaml.contains("dkd:"))
+  }
+
+  @Test func aRunFromBeforeASettingExistedHasItsDefault() throws {
+    let settings = try resolve(base("kd"))
+    let configuration = RunConfiguration(settings: settings, inputs: [("cache_id", "a")])
+    let older = configuration.yaml.split(separator: "\n")
+      .filter { !$0.hasPrefix("schedule") && !$0.hasPrefix("ema_decay") }.joined(separator: "\n")
+    #expect(configuration.firstDifference(from: older) == nil)
+    let averaged = RunConfiguration(
+      settings: try resolve(base("kd"), sets: ["ema_decay=0.9"]), inputs: [("cache_id", "a")])
+    let difference = try #require(averaged.firstDifference(from: older))
+    #expect(difference == ("ema_decay", "0.9", "0"))
+  }
+
   @Test(arguments: ["ce", "kd", "dkd", "crld", "sskd"])
   func everyOtherMethodHasThatOfMdistiller(method: String) throws {
     let settings = try resolve(base(method))
@@ -163,5 +229,10 @@ struct SettingsTests {
     #expect(notes.contains { $0.contains("re-weighting starts at epoch 160") })
     settings.epochs = 200
     #expect(settings.unreachedEpochs.isEmpty)
+    var margins = Settings(method: .ldam, student: "resnet32_s_normed", dataset: .cifar10)
+    margins.epochs = 160
+    #expect(margins.unreachedEpochs.contains { $0.contains("ldam.reweight_from_epoch") })
+    margins.epochs = 200
+    #expect(margins.unreachedEpochs.isEmpty)
   }
 }

@@ -65,6 +65,7 @@ struct SmallJob {
     _ method: String, live: Bool, execution: Execution, epochs: Int = 2, sets: [String] = [],
     flags: [(key: String, value: String)] = []
   ) throws -> TrainingSession {
+    // The later ones win.
     var flags =
       [
         ("method", method), ("student", "resnet8"), ("epochs", String(epochs)),

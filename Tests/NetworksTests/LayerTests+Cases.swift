@@ -39,6 +39,7 @@ enum LayerCases {
     ("average pool", { AveragePool2D(kernel: 3, strides: 2, padding: 1) }),
     ("global average", { GlobalAveragePool() }),
     ("linear", { Linear("l", in: 20, out: 10) }),
+    ("normed linear", { NormedLinear("l", in: 20, out: 10) }),
     ("shortcut A", { OptionAShortcut(in: 6, out: 16, strides: 2) }),
     ("block", { block(16, 16, strides: 1) }),
     ("block stride 2", { block(8, 16, strides: 2) }),

@@ -52,8 +52,9 @@ struct NetworkFixture: Decodable {
   let results: [String: Sample]
 
   static let names = [
-    "resnet8", "resnet8-28", "resnet20", "resnet8x4", "resnet20_s", "wrn_16_1", "wrn_16_2",
-    "vgg8", "vgg8-28", "vgg8-64", "MobileNetV2", "MobileNetV2-28", "ShuffleV1", "ShuffleV1-28",
+    "resnet8", "resnet8-28", "resnet20", "resnet8x4", "resnet20_s", "resnet20_s_normed",
+    "wrn_16_1", "wrn_16_2", "vgg8", "vgg8-28", "vgg8-64", "MobileNetV2", "MobileNetV2-28",
+    "ShuffleV1", "ShuffleV1-28",
     "ShuffleV2", "ShuffleV2-28", "ResNet18", "ResNet50",
   ]
 

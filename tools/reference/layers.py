@@ -94,6 +94,7 @@ CASES = {  # name: (layer, input N, C, H, W)
     "average pool": (nn.AvgPool2d(3, 2, 1), (2, 20, 5, 6)),
     "global average": (GlobalAverage(), (3, 20, 3, 5)),
     "linear": (nn.Linear(20, 10), (7, 20)),
+    "normed linear": (torch_models.NormedLinear(20, 10), (7, 20)),
     "shortcut A": (OptionA(6, 16, 2), (2, 6, 5, 4)),
     "block": (block(16, 16, 1), (2, 16, 4, 5)),
     "block stride 2": (block(8, 16, 2), (3, 8, 4, 6)),

@@ -48,6 +48,7 @@ CASES = {
     "resnet20": ("resnet20", 100, 32, 4),
     "resnet8x4": ("resnet8x4", 100, 32, 4),
     "resnet20_s": ("resnet20_s", 10, 32, 4),
+    "resnet20_s_normed": ("resnet20_s_normed", 10, 32, 4),
     "wrn_16_1": ("wrn_16_1", 100, 32, 4),
     "wrn_16_2": ("wrn_16_2", 100, 32, 4),
     "vgg8": ("vgg8", 100, 32, 4),

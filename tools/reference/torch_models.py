@@ -42,10 +42,21 @@ class ResNetBlock(nn.Module):
         return F.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
 
 
+class NormedLinear(nn.Module):
+    """Cosines: rows and the columns of the inputs x outputs weight have length 1."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.weight = nn.Parameter(F.normalize(2 * torch.rand(inputs, outputs) - 1, dim=0))
+
+    def forward(self, x):
+        return F.normalize(x, dim=1) @ F.normalize(self.weight, dim=0)
+
+
 class ResNet(nn.Module):
     """depth = 6n + 2; widths of the stem and the three groups; option A: shortcuts without weights."""
 
-    def __init__(self, depth, widths=(16, 16, 32, 64), classes=100, option_a=False):
+    def __init__(self, depth, widths=(16, 16, 32, 64), classes=100, option_a=False, normed=False):
         super().__init__()
         count = (depth - 2) // 6
         self.conv1 = conv3x3(3, widths[0])
@@ -56,7 +67,7 @@ class ResNet(nn.Module):
                        for _ in range(1, count)]
             setattr(self, f"layer{group}", nn.Sequential(*blocks))
         self.head_name = "linear" if option_a else "fc"
-        setattr(self, self.head_name, nn.Linear(widths[3], classes))
+        setattr(self, self.head_name, (NormedLinear if normed else nn.Linear)(widths[3], classes))
 
     def forward(self, x):
         stages = []
@@ -393,6 +404,8 @@ ARCHITECTURES = {
     **{f"resnet{d}x4": (lambda c, d=d: ResNet(d, WIDE, c)) for d in (8, 32)},
     **{f"resnet{d}_s": (lambda c, d=d: ResNet(d, classes=c, option_a=True))
        for d in (20, 32, 56, 110)},
+    **{f"resnet{d}_s_normed": (lambda c, d=d: ResNet(d, classes=c, option_a=True, normed=True))
+       for d in (20, 32)},
     **{f"wrn_{d}_{k}": (lambda c, d=d, k=k: WideResNet(d, k, c))
        for d in (16, 40) for k in (1, 2)},
     "vgg8": lambda c: VGG((1, 1, 1, 1, 1), c),

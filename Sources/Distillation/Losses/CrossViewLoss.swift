@@ -1,5 +1,3 @@
-import Foundation
-
 /// Which teacher view gates which term of CRLD.
 package enum ConfidenceMask: String, CaseIterable, Sendable {
   /// The released code: both within-view terms by the weak view's confidence, both cross-view
@@ -7,6 +5,14 @@ package enum ConfidenceMask: String, CaseIterable, Sendable {
   case perLoss = "per_loss"
   /// Each term by the teacher view that made its target.
   case perTeacherView = "per_teacher_view"
+}
+
+/// The loss between one student view and one teacher view, of each image.
+package enum CrossViewBase: String, CaseIterable, Sendable {
+  /// T²·KL(softmax(t/T) ‖ softmax(s/T)), the paper's.
+  case kd
+  /// α·TCKD + β·NCKD of decoupled distillation (arXiv 2203.08679), without its warm-up.
+  case dkd
 }
 
 /// The weights and thresholds of CRLD (arXiv 2412.16493; `engine/cfg.py` of its code).
@@ -17,6 +23,10 @@ package struct CrossViewWeights: Equatable, Sendable {
   package var weakThreshold = 0.9  // τ_w, on the teacher's confidence at temperature 1
   package var strongThreshold = 0.2  // τ_s
   package var mask = ConfidenceMask.perLoss
+  package var base = CrossViewBase.kd
+  /// α and β of the base `dkd`.
+  package var alpha = 1.0
+  package var beta = 8.0
 
   package init() {}
 }
@@ -32,13 +42,13 @@ package struct CrossViewLoss: Sendable {
 
 /// Cross-view consistency regularisation (arXiv 2412.16493).
 ///
-/// With k(s, t) = T²·KL(softmax(t/T) ‖ softmax(s/T)) per image and 0/1 masks m_w, m_s of the
-/// teacher's confidence: CE on both views, within-view k(s_w,t_w) + k(s_s,t_s), cross-view
+/// With the base loss k(s, t) per image (``CrossViewBase``) and 0/1 masks m_w, m_s of the teacher's
+/// confidence: CE on both views, within-view k(s_w,t_w) + k(s_s,t_s), cross-view
 /// k(s_s,t_w) + k(s_w,t_s). Means are over the whole batch, masked images included.
 package func crossViewConsistency(
   weak: Matrix, strong: Matrix, teacherWeak: TeacherLogits, teacherStrong: TeacherLogits,
   labels: [Int],
-  temperature t: Double, weights: CrossViewWeights
+  temperature t: Double, weights: CrossViewWeights, labelSmoothing: Double = 0
 ) -> CrossViewLoss {
   let b = Double(weak.rows)
   let confidentWeak = mask(teacherWeak, threshold: weights.weakThreshold)
@@ -51,20 +61,21 @@ package func crossViewConsistency(
   case .perTeacherView:
     (ww, ss, sw, ws) = (confidentWeak, confidentStrong, confidentWeak, confidentStrong)
   }
-  let ceWeak = crossEntropy(weak, labels: labels)
-  let ceStrong = crossEntropy(strong, labels: labels)
+  let ceWeak = crossEntropy(weak, labels: labels, smoothing: labelSmoothing)
+  let ceStrong = crossEntropy(strong, labels: labels, smoothing: labelSmoothing)
   var weakGradient = ceWeak.gradient.scaled(by: weights.crossEntropy)
   var strongGradient = ceStrong.gradient.scaled(by: weights.crossEntropy)
-  let (qWeak, qStrong) = (
-    softmax(teacherWeak.logits, temperature: t),
-    softmax(teacherStrong.logits, temperature: t)
+  let (targetWeak, targetStrong) = (
+    weights.target(teacherWeak.logits, temperature: t),
+    weights.target(teacherStrong.logits, temperature: t)
   )
 
   func term(
     _ student: Matrix, _ target: Matrix, _ mask: [Double], _ weight: Double,
     into gradient: inout Matrix
   ) -> Double {
-    let (rows, rowGradient) = softenedDivergence(student, target: target, temperature: t)
+    let (rows, rowGradient) = weights.distances(
+      student, to: target, labels: labels, temperature: t)
     var sum = 0.0
     for i in 0..<student.rows where mask[i] != 0 {
       sum += rows[i] * mask[i]
@@ -75,15 +86,42 @@ package func crossViewConsistency(
     return weight * sum / b
   }
   let withinView =
-    term(weak, qWeak, ww, weights.withinView, into: &weakGradient)
-    + term(strong, qStrong, ss, weights.withinView, into: &strongGradient)
+    term(weak, targetWeak, ww, weights.withinView, into: &weakGradient)
+    + term(strong, targetStrong, ss, weights.withinView, into: &strongGradient)
   let crossView =
-    term(strong, qWeak, sw, weights.crossView, into: &strongGradient)
-    + term(weak, qStrong, ws, weights.crossView, into: &weakGradient)
+    term(strong, targetWeak, sw, weights.crossView, into: &strongGradient)
+    + term(weak, targetStrong, ws, weights.crossView, into: &weakGradient)
   return CrossViewLoss(
     crossEntropy: weights.crossEntropy * (ceWeak.value + ceStrong.value),
     withinView: withinView, crossView: crossView,
     weakGradient: weakGradient, strongGradient: strongGradient)
+}
+
+extension CrossViewWeights {
+  /// What the base loss compares with, made once for each teacher view: probabilities for `kd`, the
+  /// logits themselves for `dkd`.
+  fileprivate func target(_ teacher: Matrix, temperature t: Double) -> Matrix {
+    base == .kd ? softmax(teacher, temperature: t) : teacher
+  }
+
+  /// The base loss of each row, and the gradient of their sum.
+  fileprivate func distances(
+    _ student: Matrix, to target: Matrix, labels: [Int], temperature t: Double
+  ) -> (rows: [Double], gradient: Matrix) {
+    guard base == .dkd else { return softenedDivergence(student, target: target, temperature: t) }
+    var rows: [Double] = []
+    var gradient = Matrix(rows: 0, columns: student.columns)
+    for i in 0..<student.rows {
+      // A batch of one image: its mean is that image's loss.
+      let halves = decoupledDistillation(
+        student: student.oneRow(i), teacher: target.oneRow(i), labels: [labels[i]], temperature: t)
+      rows.append(alpha * halves.target.value + beta * halves.nonTarget.value)
+      var rowGradient = halves.target.gradient.scaled(by: alpha)
+      rowGradient.add(halves.nonTarget.gradient, scale: beta)
+      gradient.append(rowGradient)
+    }
+    return (rows, gradient)
+  }
 }
 
 /// 1 where the teacher's confidence reaches the threshold, else 0.

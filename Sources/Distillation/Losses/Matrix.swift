@@ -4,7 +4,7 @@
 /// Losses compute in double so that their values do not depend on how a network rounds; 64 × 100
 /// numbers cost nothing beside one convolution.
 package struct Matrix: Equatable, Sendable {
-  package let rows: Int
+  package private(set) var rows: Int
   package let columns: Int
   /// rows × columns, row by row.
   package var values: [Double]
@@ -31,6 +31,18 @@ package struct Matrix: Equatable, Sendable {
   /// The values of row `i`, without a copy.
   package func row(_ i: Int) -> ArraySlice<Double> {
     values[(i * columns)..<((i + 1) * columns)]
+  }
+
+  /// Row `i` as a matrix of its own.
+  package func oneRow(_ i: Int) -> Matrix {
+    Matrix(rows: 1, columns: columns, values: Array(row(i)))
+  }
+
+  /// Puts the rows of another matrix below these.
+  package mutating func append(_ below: Matrix) {
+    precondition(columns == below.columns, "\(below.columns) columns below \(columns)")
+    values += below.values
+    rows += below.rows
   }
 
   /// Adds `scale` × `other`, element by element.

@@ -34,9 +34,18 @@ package func softmax(_ logits: Matrix, temperature: Double = 1) -> Matrix {
 ///
 /// Without weights the mean over the batch. With class weights w the weighted mean
 /// Σ w[yᵢ]·nllᵢ / Σ w[yᵢ], PyTorch's convention (not divided by the batch size).
+///
+/// - Parameter smoothing: see ``crossEntropyRows``; 0 for one-hot targets.
 package func crossEntropy(
-  _ logits: Matrix, labels: [Int], classWeights: [Double]? = nil
+  _ logits: Matrix, labels: [Int], classWeights: [Double]? = nil, smoothing: Double = 0
 ) -> LossValue {
+  if smoothing > 0 {
+    let rows = crossEntropyRows(
+      logits, labels: labels, classWeights: classWeights, smoothing: smoothing)
+    let total = labels.reduce(0) { $0 + (classWeights?[$1] ?? 1) }
+    return LossValue(
+      value: rows.values.reduce(0, +) / total, gradient: rows.gradient.scaled(by: 1 / total))
+  }
   let logP = logSoftmax(logits)
   let c = logits.columns
   let total: Double

@@ -10,17 +10,19 @@ package struct BalancedMethod: DistillationMethod {
   let alpha: Double
   let reweightFromEpoch: Int
   let classWeights: [Double]
+  let labelSmoothing: Double
 
   /// - Parameters:
   ///   - classCounts: images of each class in the student's training set, after its subset.
   ///   - beta: of the effective number, 0.9999 in the paper's code.
   package init(
     classCounts: [Int], temperature: Double = 2, alpha: Double = 1, beta: Double = 0.9999,
-    reweightFromEpoch: Int = 0
+    reweightFromEpoch: Int = 0, labelSmoothing: Double = 0
   ) {
     self.temperature = temperature
     self.alpha = alpha
     self.reweightFromEpoch = reweightFromEpoch
+    self.labelSmoothing = labelSmoothing
     classWeights = effectiveNumberWeights(counts: classCounts, beta: beta)
   }
 
@@ -32,7 +34,7 @@ package struct BalancedMethod: DistillationMethod {
       ? classWeights : Array(repeating: 1, count: classWeights.count)
     let target = balancedTarget(
       teacher: teacher[0].logits, classWeights: weights, temperature: temperature)
-    let ce = crossEntropy(student[0], labels: labels)
+    let ce = crossEntropy(student[0], labels: labels, smoothing: labelSmoothing)
     let divergence = meanDivergence(student[0], target: target, temperature: temperature)
     var gradient = ce.gradient
     gradient.add(divergence.gradient, scale: alpha)

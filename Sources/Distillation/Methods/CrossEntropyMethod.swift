@@ -4,12 +4,14 @@ package struct CrossEntropyMethod: DistillationMethod {
   package let needsTeacher = false
   package let termNames = ["ce"]
 
-  package init() {}
+  let labelSmoothing: Double
+
+  package init(labelSmoothing: Double = 0) { self.labelSmoothing = labelSmoothing }
 
   package func loss(
     student: [Matrix], teacher: [TeacherLogits], labels: [Int], epoch: Int
   ) -> DistillationLoss {
-    let ce = crossEntropy(student[0], labels: labels)
+    let ce = crossEntropy(student[0], labels: labels, smoothing: labelSmoothing)
     return DistillationLoss(terms: [("ce", ce.value)], gradients: [ce.gradient])
   }
 }

@@ -6,10 +6,15 @@ package struct CrossViewMethod: DistillationMethod {
   package let termNames = ["ce", "within_view", "cross_view"]
   let temperature: Double
   let weights: CrossViewWeights
+  let labelSmoothing: Double
 
-  package init(temperature: Double = 4, weights: CrossViewWeights = CrossViewWeights()) {
+  package init(
+    temperature: Double = 4, weights: CrossViewWeights = CrossViewWeights(),
+    labelSmoothing: Double = 0
+  ) {
     self.temperature = temperature
     self.weights = weights
+    self.labelSmoothing = labelSmoothing
   }
 
   package func loss(
@@ -17,7 +22,7 @@ package struct CrossViewMethod: DistillationMethod {
   ) -> DistillationLoss {
     let loss = crossViewConsistency(
       weak: student[0], strong: student[1], teacherWeak: teacher[0], teacherStrong: teacher[1],
-      labels: labels, temperature: temperature, weights: weights)
+      labels: labels, temperature: temperature, weights: weights, labelSmoothing: labelSmoothing)
     return DistillationLoss(
       terms: [
         ("ce", loss.crossEntropy), ("within_view", loss.withinView),

@@ -9,22 +9,24 @@ package struct DecoupledMethod: DistillationMethod {
   let alpha: Double
   let beta: Double
   let warmupEpochs: Int
+  let labelSmoothing: Double
 
   package init(
     temperature: Double = 4, ceWeight: Double = 1, alpha: Double = 1, beta: Double = 8,
-    warmupEpochs: Int = 20
+    warmupEpochs: Int = 20, labelSmoothing: Double = 0
   ) {
     self.temperature = temperature
     self.ceWeight = ceWeight
     self.alpha = alpha
     self.beta = beta
     self.warmupEpochs = warmupEpochs
+    self.labelSmoothing = labelSmoothing
   }
 
   package func loss(
     student: [Matrix], teacher: [TeacherLogits], labels: [Int], epoch: Int
   ) -> DistillationLoss {
-    let ce = crossEntropy(student[0], labels: labels)
+    let ce = crossEntropy(student[0], labels: labels, smoothing: labelSmoothing)
     let decoupled = decoupledDistillation(
       student: student[0], teacher: teacher[0].logits, labels: labels, temperature: temperature)
     let ramp = warmupEpochs == 0 ? 1 : min(Double(epoch + 1) / Double(warmupEpochs), 1)

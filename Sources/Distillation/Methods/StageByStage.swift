@@ -20,13 +20,15 @@ package struct StageByStageSettings: Equatable, Sendable {
   package var stages: [(student: String, teacher: String)] = []
   /// Where inside a part the learning rate drops.
   package var drops: [Double] = [0.6, 0.85]
+  /// Of the labels that the head learns from.
+  package var labelSmoothing = 0.0
 
   package init() {}
 
   package static func == (a: Self, b: Self) -> Bool {
     a.freeze == b.freeze && a.joint == b.joint && a.norm == b.norm
       && a.stageEpochs == b.stageEpochs && a.headEpochs == b.headEpochs && a.drops == b.drops
-      && a.stages.elementsEqual(b.stages, by: ==)
+      && a.labelSmoothing == b.labelSmoothing && a.stages.elementsEqual(b.stages, by: ==)
   }
 }
 
@@ -86,7 +88,8 @@ package func stageByStagePlan(
     TrainingPhase(
       name: "head", steps: start..<total,
       trained: (settings.freeze ? backbone : 0)..<(studentTaps.count + 1),
-      objective: .logits(CrossEntropyMethod()), schedule: schedule(start..<total)))
+      objective: .logits(CrossEntropyMethod(labelSmoothing: settings.labelSmoothing)),
+      schedule: schedule(start..<total)))
   return TrainingPlan(phases: phases, stepsPerEpoch: stepsPerEpoch, epochs: epochs)
 }
 

@@ -44,19 +44,22 @@ package struct ShotGroups: Equatable, Sendable {
   }
 }
 
-/// Runs a network in inference mode over plain views of a whole image set.
+/// Runs a network in inference mode over plain views of a whole image set, or of some of it.
 ///
-/// - Parameter normalization: the network's own.
+/// - Parameters:
+///   - chosen: ids of the images to look at; nil for all.
+///   - normalization: the network's own.
 package func evaluate(
-  _ network: Classifier, on images: ImageSet, info: DatasetInfo, normalization: Normalization,
-  execution: Execution
+  _ network: Classifier, on images: ImageSet, only chosen: [Int]? = nil, info: DatasetInfo,
+  normalization: Normalization, execution: Execution
 ) -> Accuracy {
   let renderer = ViewRenderer(images: images, info: info, seed: 0)
   var counts = (correct: 0, correctInFive: 0)
   var classImages = Array(repeating: 0, count: network.classes)
   var classCorrect = Array(repeating: 0, count: network.classes)
-  for start in stride(from: 0, to: images.count, by: 100) {
-    let ids = start..<min(start + 100, images.count)
+  let looked = chosen ?? Array(0..<images.count)
+  for start in stride(from: 0, to: looked.count, by: 100) {
+    let ids = looked[start..<min(start + 100, looked.count)]
     let batch = ViewBatch(
       keys: ids.map { ViewKey(image: $0, view: .plain) }, renderer: renderer, on: execution)
     let output = network.forward(
@@ -74,7 +77,7 @@ package func evaluate(
     }
   }
   return Accuracy(
-    images: images.count, correct: counts.correct, correctInFive: counts.correctInFive,
+    images: looked.count, correct: counts.correct, correctInFive: counts.correctInFive,
     classImages: classImages, classCorrect: classCorrect)
 }
 

@@ -1,64 +1,7 @@
-package import Datasets
-package import Networks
+import Datasets
+import Networks
 import TeacherCache
 package import Tensors
-
-/// A loss that is no longer a number.
-package struct NonFiniteLoss: Error, CustomStringConvertible, Sendable {
-  package let step: Int
-  package let epoch: Int  // from 1
-  package let images: [Int]
-
-  package var description: String {
-    let shown = images.prefix(8).map(String.init).joined(separator: ", ")
-    return
-      "the loss of step \(step) (epoch \(epoch)) is not finite; the batch holds images \(shown)"
-      + "\(images.count > 8 ? ", …" : ""); a lower --lr is the usual cure"
-  }
-}
-
-/// What a trainer works on.
-package struct TrainingTask {
-  package let student: Classifier
-  package let plan: TrainingPlan
-  /// Needed by every plan whose phases imitate somebody.
-  package let teacher: (any TeacherSource)?
-  package let renderer: ViewRenderer
-  /// Original ids of the images that are trained on.
-  package let images: [Int]
-  package let normalization: Normalization
-  /// Rounds of the views that logits are compared on.
-  package let rounds: RoundSchedule
-  /// Rounds of the views that features are compared on.
-  package let featureRounds: RoundSchedule
-  package let batchSize: Int
-  package let momentum: Float
-  package let weightDecay: Float
-  /// Of the order of images and the initial weights of adapters.
-  package let seed: UInt64
-  package let featureNorm: FeatureNorm
-
-  package init(
-    student: Classifier, plan: TrainingPlan, teacher: (any TeacherSource)?, renderer: ViewRenderer,
-    images: [Int], normalization: Normalization, rounds: RoundSchedule,
-    featureRounds: RoundSchedule, batchSize: Int, momentum: Float, weightDecay: Float,
-    seed: UInt64, featureNorm: FeatureNorm = .none
-  ) {
-    self.student = student
-    self.plan = plan
-    self.teacher = teacher
-    self.renderer = renderer
-    self.images = images
-    self.normalization = normalization
-    self.rounds = rounds
-    self.featureRounds = featureRounds
-    self.batchSize = batchSize
-    self.momentum = momentum
-    self.weightDecay = weightDecay
-    self.seed = seed
-    self.featureNorm = featureNorm
-  }
-}
 
 /// Trains a student step by step; knows no files, clocks or terminals.
 package final class Trainer {
@@ -69,9 +12,13 @@ package final class Trainer {
   package internal(set) var totals = EpochTotals()
   /// The learning rate of the last step.
   package internal(set) var learningRate = 0.0
+  /// The moving average of the weights, in a run that keeps one.
+  package let average: WeightAverage?
   var phaseIndex = -1
   var optimizer: SGD
   var matchers: [FeatureMatcher] = []
+  /// The images of the last step.
+  private(set) var lastImages: [Int] = []
   private var inverseDeviations: [String: [Float]] = [:]
   private var order: (epoch: Int, images: [Int]) = (-1, [])
   private let epochOrder: EpochOrder
@@ -82,6 +29,8 @@ package final class Trainer {
     self.execution = execution
     epochOrder = EpochOrder(images: task.images, seed: task.seed)
     optimizer = SGD([], momentum: 0, weightDecay: 0)
+    average =
+      task.averageDecay > 0 ? try WeightAverage(of: task.student, decay: task.averageDecay) : nil
     try enterPhase(task.plan.phaseIndex(at: 0))
   }
 
@@ -95,6 +44,9 @@ package final class Trainer {
   package func beginEpoch() { totals = EpochTotals() }
 
   /// Forward, loss, backward, update.
+  ///
+  /// - Throws: ``Divergence`` when the loss or a gradient is not finite; the weights are then still
+  ///   those before this step.
   package func trainOneStep() throws {
     precondition(!isFinished, "the run has only \(task.plan.totalSteps) steps")
     let index = task.plan.phaseIndex(at: step)
@@ -103,6 +55,7 @@ package final class Trainer {
     if order.epoch != epoch { order = (epoch, epochOrder.images(inEpoch: epoch)) }
     let start = stepInEpoch * task.batchSize
     let ids = Array(order.images[start..<min(start + task.batchSize, order.images.count)])
+    lastImages = ids
     learningRate = phase.schedule.rate(epoch: epoch, step: step - phase.steps.lowerBound)
     let next = start + ids.count
     prefetch(order.images[next..<min(next + task.batchSize, order.images.count)], epoch: epoch)
@@ -110,7 +63,9 @@ package final class Trainer {
     case .logits(let method): try trainLogits(method, ids, epoch: epoch)
     case .features: try trainFeatures(ids, epoch: epoch)
     }
+    try checkGradients(ids)
     optimizer.step(learningRate: Float(learningRate), on: execution)
+    average?.update(from: task.student, on: execution)
     step += 1
   }
 
@@ -191,8 +146,8 @@ package final class Trainer {
     return teacher
   }
 
-  private func check(_ loss: Double, _ ids: [Int]) throws {
-    guard loss.isFinite else { throw NonFiniteLoss(step: step, epoch: epoch + 1, images: ids) }
+  private func check(_ loss: Double, _ ids: [Int]) throws(Divergence) {
+    guard loss.isFinite else { throw divergence("the loss", ids, step: step) }
   }
 
   /// A phase begins with fresh momentum and fresh adapters.
@@ -206,7 +161,8 @@ package final class Trainer {
     let adapted = matchers.flatMap { $0.adapter?.parameters ?? [] }
     task.student.zeroGradients()
     optimizer = SGD(
-      trained + adapted, momentum: task.momentum, weightDecay: task.weightDecay)
+      trained + adapted, momentum: task.momentum, weightDecay: task.weightDecay,
+      nesterov: task.nesterov)
   }
 
   private func makeMatcher(_ pair: FeaturePair) throws -> FeatureMatcher {

@@ -9,13 +9,16 @@ package struct StateError: Error, CustomStringConvertible, Sendable {
 extension Trainer {
   private static let version = "1"
 
-  /// Everything that the rest of the run depends on: weights, running statistics, momentum,
-  /// adapters, the place in the run and the sums of the epoch under way. Views, order and rates are
-  /// pure functions of the place, so there is no generator to save.
+  /// Everything that the rest of the run depends on: weights, running statistics, their moving
+  /// average, momentum, adapters, the place in the run and the sums of the epoch under way. Views,
+  /// order and rates are pure functions of the place, so there is no generator to save.
   package func state() throws -> SafeTensors {
     var tensors: [String: StateTensor] = [:]
     for (name, tensor) in task.student.state(metadata: [:]).tensors {
       tensors["weights." + name] = tensor
+    }
+    for (name, tensor) in average?.network.state(metadata: [:]).tensors ?? [:] {
+      tensors["ema." + name] = tensor
     }
     for (name, momentum) in optimizer.state {
       tensors["momentum." + name] = StateTensor(momentum, shape: [momentum.count])
@@ -45,16 +48,19 @@ extension Trainer {
     self.totals = try JSONDecoder().decode(EpochTotals.self, from: Data(totals.utf8))
     self.step = step
     try enterPhase(task.plan.phaseIndex(at: max(step - 1, 0)))
-    var weights = SafeTensors()
+    var (weights, averaged) = (SafeTensors(), SafeTensors())
     var momentum: [String: [Float]] = [:]
     for (name, tensor) in state.tensors {
       if name.hasPrefix("weights.") {
         weights.tensors[String(name.dropFirst("weights.".count))] = tensor
+      } else if name.hasPrefix("ema.") {
+        averaged.tensors[String(name.dropFirst("ema.".count))] = tensor
       } else if name.hasPrefix("momentum.") {
         momentum[String(name.dropFirst("momentum.".count))] = tensor.floats
       }
     }
     try task.student.load(weights, path: path)
+    try average?.network.load(averaged, path: path)
     for parameter in matchers.compactMap(\.adapter).flatMap(\.parameters) {
       guard let tensor = state.tensors[parameter.name], tensor.shape == parameter.stateShape else {
         throw StateError(description: "\(path): the adapter \(parameter.name) is missing")

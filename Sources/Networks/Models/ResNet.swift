@@ -16,6 +16,8 @@ struct ResNet: NetworkFamily {
   /// Channels of the stem and of the three groups.
   var widths = [16, 16, 32, 64]
   var shortcut = Shortcut.projection
+  /// Cosines in place of logits: the head that BKD's code gives LDAM, without a bias.
+  var normedHead = false
 
   func classifier(_ name: String, classes: Int) -> Classifier {
     precondition(depth > 2 && (depth - 2) % 6 == 0, "a ResNet has depth 6n + 2, not \(depth)")
@@ -26,11 +28,15 @@ struct ResNet: NetworkFamily {
         channels: widths[group],
         side: group == 1 ? Stage.sameSide : Stage.halfSideUp)
     }
-    let linear = Linear(
-      shortcut == .optionA ? "linear" : "fc", in: widths[3], out: classes)
+    let headName = shortcut == .optionA ? "linear" : "fc"
+    let linear: any Layer =
+      normedHead
+      ? NormedLinear(headName, in: widths[3], out: classes)
+      : Linear(headName, in: widths[3], out: classes)
     return Classifier(
       architecture: name, classes: classes, stages: stages,
-      head: Sequential([GlobalAveragePool(), linear]), initialization: initialization)
+      head: Sequential([GlobalAveragePool(), linear]), initialization: initialization,
+      givesCosines: normedHead)
   }
 
   private var initialization: Initialization {

@@ -1,0 +1,35 @@
+import Datasets
+import Distillation
+import Networks
+import Tensors
+
+/// What a run's networks got right after an epoch.
+struct RunAccuracy {
+  /// The student on the test set.
+  let test: Accuracy
+  /// The moving average of its weights on the test set; nil in a run without one.
+  let average: Accuracy?
+  /// The student on the images that were set aside; nil where none were.
+  let validation: Accuracy?
+
+  /// Percent; the largest of a run chooses `best`.
+  var deciding: Double { validation?.top1 ?? test.top1 }
+}
+
+extension TrainingInputs {
+  /// Evaluates plain views of the test set and of what was set aside.
+  func accuracy(average: Classifier?, on execution: Execution) -> RunAccuracy {
+    func onTest(_ network: Classifier) -> Accuracy {
+      evaluate(
+        network, on: data.test, info: data.info, normalization: normalization,
+        execution: execution)
+    }
+    return RunAccuracy(
+      test: onTest(student), average: average.map(onTest),
+      validation: validation.isEmpty
+        ? nil
+        : evaluate(
+          student, on: data.train, only: validation, info: data.info,
+          normalization: normalization, execution: execution))
+  }
+}

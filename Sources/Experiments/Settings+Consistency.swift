@@ -1,0 +1,61 @@
+import Distillation
+
+/// How the learning rate falls.
+package enum ScheduleName: String, CaseIterable, Sendable {
+  case multistep, cosine
+}
+
+extension Settings {
+  /// Whether the loss is built of the two halves of decoupled distillation.
+  package var usesDecoupledLoss: Bool {
+    method == .dkd || method == .crld && crld.base == .dkd
+  }
+
+  /// Refuses settings that contradict each other or would do nothing in this run, and puts aside
+  /// those of a recipe that a flag has overridden.
+  ///
+  /// - Parameter explicit: the keys that a flag or `--set` named.
+  package mutating func settle(explicit: Set<String>) throws(SettingError) {
+    try settleSchedule(explicit: explicit)
+    if nesterov, momentum == 0 {
+      throw SettingError(
+        .usage, "nesterov is a form of the momentum, which is 0; give --momentum or leave it out")
+    }
+    if method == .crld, crld.base == .kd {
+      if let key = SettingKey.baseKeys.sorted().first(where: explicit.contains) {
+        throw SettingError(
+          .usage, "\(key) belongs to another base loss of crld; add --set crld.base=dkd")
+      }
+      dkd = Decoupled()
+    }
+  }
+
+  private mutating func settleSchedule(explicit: Set<String>) throws(SettingError) {
+    switch scheduleName {
+    case .multistep:
+      if explicit.contains("min_lr") {
+        throw SettingError(
+          .usage, "min_lr is where a cosine ends; it goes with --schedule cosine")
+      }
+      minimumLearningRate = 0
+    case .cosine:
+      if method == .sskd {
+        throw SettingError(
+          .usage,
+          "schedule=cosine does not go with sskd: the rate drops inside each of its parts; "
+            + "use --set sskd.drops=0.6,0.85")
+      }
+      if let key = ["lr_decay", "milestones"].first(where: explicit.contains) {
+        throw SettingError(
+          .usage, "\(key) does not go with --schedule cosine, which has no steps; leave it out")
+      }
+      guard minimumLearningRate <= learningRate else {
+        throw SettingError(
+          .usage,
+          "min_lr is \(plain(minimumLearningRate)), above the base rate of \(plain(learningRate))")
+      }
+      milestones = []
+      learningRateDecay = 1
+    }
+  }
+}
