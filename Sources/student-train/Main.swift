@@ -18,6 +18,6 @@ struct StudentTrain: ParsableCommand {
                       --student resnet56 --output runs/teacher
         student-train eval runs/crld --data DIR
       """,
-    subcommands: [Train.self, Eval.self],
+    subcommands: [Train.self, Eval.self, Predict.self, Export.self, Report.self],
     defaultSubcommand: Train.self)
 }
