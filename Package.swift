@@ -55,11 +55,12 @@ let package = Package(
 
     module("LMDB", ["CLMDB"]),
     module("Tensors", ["CKernels"]),
-    module("Networks", ["Tensors", crypto]),
+    module("Protobuf", []),
+    module("Networks", ["Protobuf", "Tensors", crypto]),
     module("Datasets", ["CZlib", "CXXHash", "Tensors", crypto]),
     module("TeacherCache", ["LMDB", "CZstd", "CXXHash", "Datasets", "Tensors", crypto]),
     module("Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"]),
-    module("Reporting", ["CSPNG"]),
+    module("Reporting", ["CSPNG", "Protobuf"]),
     module(
       "Experiments",
       [
@@ -78,7 +79,10 @@ let package = Package(
       ["CommandSupport", "Experiments", "Datasets", "TeacherCache", "Reporting", argumentParser]),
     program(
       "student-train",
-      ["CommandSupport", "Experiments", "Networks", "Reporting", argumentParser]),
+      [
+        "CommandSupport", "Datasets", "Distillation", "Experiments", "Networks", "Reporting",
+        argumentParser,
+      ]),
 
     tests("Tensors", ["COpenBLAS"]),
     tests("Networks", ["Tensors", crypto], files: ["Fixtures", "Python"]),
@@ -90,7 +94,7 @@ let package = Package(
     tests(
       "Experiments",
       ["Datasets", "Distillation", "Networks", "Reporting", "TeacherCache", "Tensors"]),
-    tests("Reporting", ["CSPNG"]),
+    tests("Reporting", ["CSPNG", "Protobuf"]),
     .testTarget(
       name: "CommandTests",
       dependencies: ["teacher-dump", "student-train", "Datasets", "Networks", crypto],

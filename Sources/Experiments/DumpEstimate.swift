@@ -123,13 +123,16 @@ extension DumpSession {
 
   /// The teacher's forward pass, and that of the networks which compute no more than it does.
   private func measureGains() throws -> (teacherSeconds: Double, gains: [DumpEstimate.Gain]) {
-    let teacherCost = forwardCost(teacher.network)
+    let keys = (0..<64).map { ViewKey(image: images[$0 % images.count], view: .plain) }
+    let input = ViewBatch(keys: keys, renderer: renderer, on: execution)
+      .images(teacher.normalization, on: execution)
+    let teacherCost = ForwardCost(of: teacher.network, on: input, threads: execution.threads)
     var gains: [DumpEstimate.Gain] = []
     let students = ["resnet8", "resnet20", "resnet32", "wrn_16_2", "resnet8x4", "MobileNetV2"]
     for name in students where Architecture.names.contains(name) {
       let student = try Architecture.make(name, classes: identity.classes)
       student.initialize(seed: 0)
-      let cost = forwardCost(student)
+      let cost = ForwardCost(of: student, on: input, threads: execution.threads)
       guard cost.multiplyAdds <= teacherCost.multiplyAdds else { continue }
       gains.append(
         DumpEstimate.Gain(
@@ -137,25 +140,5 @@ extension DumpSession {
           speedup: 1 + teacherCost.seconds / (3 * cost.seconds)))
     }
     return (teacherCost.seconds, gains)
-  }
-
-  /// Of one view: seconds, and multiply-adds of convolutions and classifier.
-  private func forwardCost(_ network: Classifier) -> (seconds: Double, multiplyAdds: Double) {
-    let keys = (0..<64).map { ViewKey(image: images[$0 % images.count], view: .plain) }
-    let clock = PhaseClock()
-    let execution = Execution(threads: execution.threads, clock: clock)
-    let input = ViewBatch(keys: keys, renderer: renderer, on: execution)
-      .images(teacher.normalization, on: execution)
-    var (best, passes) = (Double.infinity, 0)
-    let begin = ContinuousClock.now
-    // The fastest of several passes: another process may take the processor in any of them.
-    repeat {
-      let start = ContinuousClock.now
-      _ = network.forward(input, training: 0..<0, on: execution)
-      best = min(best, Experiments.seconds(.now - start))
-      passes += 1
-    } while Experiments.seconds(.now - begin) < 0.2
-    let sum = clock.read().values.reduce(0) { $0 + $1.multiplyAdds }
-    return (best / Double(keys.count), Double(sum) / Double(passes * keys.count))
   }
 }

@@ -83,6 +83,7 @@ package final class RunDirectory {
     let lines = String(decoding: data, as: UTF8.self).split(separator: "\n").prefix(epochs)
     let text = lines.map { $0 + "\n" }.joined()
     try Self.write(Array(text.utf8), to: metricsPath)
+    try refreshLogs()
   }
 
   package func appendMetrics(_ line: JSONValue) throws {
@@ -91,6 +92,7 @@ package final class RunDirectory {
     defer { close(descriptor) }
     try AtomicFile.write(Array((line.text + "\n").utf8), to: descriptor, path: metricsPath)
     guard fsync(descriptor) == 0 else { throw NetworkError.writing(metricsPath, code: errno) }
+    try refreshLogs()
   }
 
   /// The metrics of the finished epochs, oldest first.

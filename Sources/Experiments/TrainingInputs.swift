@@ -1,6 +1,7 @@
 package import Datasets
 package import Distillation
 package import Networks
+import TeacherCache
 
 /// A network with the normalisation that its weights expect.
 package struct LoadedNetwork {
@@ -60,6 +61,11 @@ package struct TrainingInputs {
   package let featureViews: ViewSet
   package let viewSeed: UInt64
   package let cacheID: String?
+  /// Whose outputs the cache holds, and what it holds before the run; nil without one.
+  var cacheIdentity: CacheIdentity?
+  var cacheInfo: CacheInfo?
+  /// By label; nil where the data set's folder has no names.
+  var classNames: [String]?
 }
 
 extension TrainingInputs {

@@ -92,6 +92,10 @@ package final class TrainingRun {
       }
     }
     let summary = try makeSummary()
+    let seconds = try directory.metrics().compactMap { $0["seconds"] as? Double }.reduce(0, +)
+    let assessment = RunAssessment(inputs: inputs, settings: settings, execution: execution)
+    try directory.writeReport(
+      assessment.evaluation(trainingSeconds: seconds), summary: summary)
     try directory.writeSummary(summary)
     progress.clear()
     return summary
@@ -164,7 +168,7 @@ package final class TrainingRun {
       ("test_top5", .optional(accuracy?.test.top5)),
       ("images_per_second", .number(meter.imagesPerSecond)),
       ("cache_wait_fraction", .optional(meter.waitFraction)),
-      ("seconds", .number(meter.seconds)),
+      ("seconds", .number(meter.seconds)), ("time", .number(Date().timeIntervalSince1970)),
     ]
     if !inputs.validation.isEmpty {
       members.append(("val_top1", .optional(accuracy?.validation?.top1)))

@@ -106,7 +106,8 @@ package struct TrainingSession {
       student: student.network,
       normalization: student.normalization, teacher: source.teacher, views: source.views,
       featureViews: source.featureViews, viewSeed: source.renderer.seed,
-      cacheID: source.cacheIdentity?.cacheID)
+      cacheID: source.cacheIdentity?.cacheID, cacheIdentity: source.cacheIdentity,
+      cacheInfo: cache?.info, classNames: settings.dataset.classNames(in: dataPath))
     configuration = RunConfiguration(
       settings: settings,
       inputs: [

@@ -19,6 +19,9 @@ package protocol Layer: AnyObject {
   /// Adds to `Parameter.gradient`; never sets it.
   func backward(_ gradient: Tensor, on execution: Execution) -> Tensor
 
+  /// The layer's inference as nodes of an ONNX graph, for an exported network.
+  func export(_ x: OnnxGraph.Value, to graph: inout OnnxGraph) -> OnnxGraph.Value
+
   /// What SGD trains, in definition order.
   var parameters: [Parameter] { get }
 

@@ -1,6 +1,5 @@
 import ArgumentParser
 import CommandSupport
-import Foundation
 
 struct Eval: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -17,9 +16,6 @@ struct Eval: ParsableCommand {
   @OptionGroup var threads: ThreadOptions
 
   func run() throws {
-    var isDirectory: ObjCBool = false
-    let exists = FileManager.default.fileExists(atPath: weights, isDirectory: &isDirectory)
-    let path = exists && isDirectory.boolValue ? weights + "/last.safetensors" : weights
-    try evaluation.evaluateAndPrint(path, on: threads.makeExecution())
+    try evaluation.evaluateAndPrint(weightFile(of: weights), on: threads.makeExecution())
   }
 }

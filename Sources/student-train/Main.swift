@@ -18,6 +18,8 @@ struct StudentTrain: ParsableCommand {
                       --student resnet56 --output runs/teacher
         student-train eval runs/crld --data DIR
       """,
-    subcommands: [Train.self, Eval.self, Sweep.self, Recipes.self],
+    subcommands: [
+      Train.self, Eval.self, Predict.self, Export.self, Report.self, Sweep.self, Recipes.self,
+    ],
     defaultSubcommand: Train.self)
 }

@@ -139,4 +139,65 @@ struct RunTests {
       "\(error)".contains("not finite") && "\(error)".contains("step")
     }
   }
+
+  /// Logs that other programs read have each epoch once, whatever a killed run left behind.
+  @Test func aRunThatGoesOnRepeatsNoLine() throws {
+    let job = try SmallJob(images: 80)
+    defer { job.remove() }
+    try job.dump()
+    var steps = 0
+    #expect(throws: Stopped.self) {
+      try job.train("kd", live: false, threads: 2, into: "run", epochs: 3) {
+        steps += 1
+        return steps == 5  // in the second epoch
+      }
+    }
+    // A run that was killed behind its last checkpoint leaves lines that the checkpoint does not know.
+    let folder = job.folder + "/run"
+    for (name, junk) in [
+      ("metrics.jsonl", "{\"epoch\":2,\"loss\":9}\n"), ("summary.csv", "2,9,"),
+      (EventFile.name, "\u{7}torn"),
+    ] {
+      let file = try #require(FileHandle(forWritingAtPath: "\(folder)/\(name)"))
+      try file.seekToEnd()
+      try file.write(contentsOf: Data(junk.utf8))
+      try file.close()
+    }
+    try job.train("kd", live: false, threads: 2, into: "run", epochs: 3)
+    let table = try job.text("run/summary.csv").split(separator: "\n")
+    #expect(table.map { $0.prefix { $0 != "," } } == ["epoch", "1", "2", "3"])
+    let metrics = try Data(contentsOf: URL(fileURLWithPath: folder + "/metrics.jsonl"))
+    let expected = EventFile.bytes(
+      EpochMetrics.lines(of: metrics), configuration: try job.text("run/config.yaml"))
+    let events = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(EventFile.name)"))
+    let isEqual = events == Data(expected)
+    #expect(isEqual, "\(events.count) bytes of events, expected \(expected.count)")
+  }
+
+  /// What a report needs is there for every kind of teacher, and absent without one.
+  @Test(arguments: [("crld", false), ("kd", true), ("ce", true), ("sskd", false)])
+  func aFinishedRunIsAssessed(method: String, live: Bool) throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    if !live { try job.dump() }
+    try job.train(method, live: live, threads: 2, into: "run")
+    let record = try RunRecord(directory: job.folder + "/run")
+    let test = try #require(record.evaluation.test)
+    #expect(test.images.reduce(0, +) == 1000)
+    let top1 = Double(test.correct.reduce(0, +)) / 10
+    #expect(top1 == record.summary.testTop1Last)
+    #expect(test.trainingImages.reduce(0, +) == 40)
+    #expect(test.calibration.total == 1000)
+    let wrong = test.confusions.reduce(0) { $0 + $1.count }
+    #expect(wrong > 0 && wrong <= 1000 - test.correct.reduce(0, +))
+    let comparison = record.evaluation.comparison
+    #expect((comparison == nil) == (method == "ce"))
+    #expect(comparison?.images ?? 40 == 40)
+    #expect((record.evaluation.cost == nil) == (method == "ce" || method == "sskd"))
+    #expect(record.evaluation.cost?.isLive ?? live == live)
+    #expect((record.evaluation.cache == nil) == live)
+    // CRLD looks at two weak and one strong view of four images, the others at weak ones.
+    #expect(record.evaluation.seen.count == (method == "ce" ? 0 : method == "crld" ? 12 : 8))
+    #expect(FileManager.default.fileExists(atPath: job.folder + "/run/report.html"))
+  }
 }

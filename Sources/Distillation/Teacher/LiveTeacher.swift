@@ -5,7 +5,7 @@ package import Tensors
 
 /// A teacher that is evaluated on every batch: the baseline that cached training is compared with.
 package final class LiveTeacher: TeacherSource {
-  private let network: Classifier
+  package let network: Classifier
   private let normalization: Normalization
   private let execution: Execution
   package let taps: [TapShape]

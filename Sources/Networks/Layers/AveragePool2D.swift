@@ -2,7 +2,7 @@ package import Tensors
 
 /// The sum of each kernel×kernel window over kernel²; zeros outside the image count.
 package final class AveragePool2D: Layer {
-  private let pooling: Pooling
+  let pooling: Pooling
   private var kept: [[Int]] = []
 
   package init(kernel: Int, strides: Int, padding: Int = 0) {

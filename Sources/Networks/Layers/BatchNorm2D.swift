@@ -12,7 +12,7 @@ package final class BatchNorm2D: Layer {
   package let batchesTracked: StateBuffer
   private let channels: Int
   private let momentum: Float
-  private let epsilon: Float
+  let epsilon: Float
   private var kept: [NormalizationGradient] = []
 
   package init(_ name: String, _ channels: Int, momentum: Float = 0.1, epsilon: Float = 1e-5) {

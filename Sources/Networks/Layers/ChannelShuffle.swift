@@ -3,7 +3,7 @@ package import Tensors
 /// The channels in another order, so that the groups of the next convolution meet (arXiv
 /// 1707.01083): c of group k becomes c · groups + k.
 package final class ChannelShuffle: Layer {
-  private let groups: Int
+  let groups: Int
 
   package init(groups: Int) {
     precondition(groups > 1, "a shuffle needs two groups or more, not \(groups)")

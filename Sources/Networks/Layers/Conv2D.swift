@@ -4,7 +4,7 @@ package import Tensors
 package final class Conv2D: Layer {
   package let weight: Parameter
   package let bias: Parameter?
-  private let shape: ConvolutionShape
+  let shape: ConvolutionShape
   private let isInput: Bool
   private var kept: [Tensor] = []
 

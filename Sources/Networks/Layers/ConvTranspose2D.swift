@@ -5,7 +5,7 @@ package final class ConvTranspose2D: Layer {
   package let weight: Parameter
   package let bias: Parameter?
   /// The convolution from `out` to `in` channels whose input gradient is this layer's output.
-  private let shape: ConvolutionShape
+  let shape: ConvolutionShape
   private var kept: [Tensor] = []
 
   /// - Parameter name: the state-dict prefix; the weight's state shape is [in][out][kh][kw].
@@ -22,7 +22,7 @@ package final class ConvTranspose2D: Layer {
 
   package var parameters: [Parameter] { [weight] + (bias.map { [$0] } ?? []) }
 
-  private func outputSize(_ size: Int) -> Int {
+  func outputSize(_ size: Int) -> Int {
     (size - 1) * shape.strides - 2 * shape.padding + shape.kernel
   }
 

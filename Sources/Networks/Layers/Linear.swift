@@ -5,7 +5,7 @@ package final class Linear: Layer {
   package let weight: Parameter
   package let bias: Parameter
   /// A pointwise convolution of one image whose pixels are the rows.
-  private let shape: ConvolutionShape
+  let shape: ConvolutionShape
   private var kept: [Tensor] = []
 
   package init(_ name: String, in inputs: Int, out outputs: Int) {

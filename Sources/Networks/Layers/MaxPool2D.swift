@@ -2,7 +2,7 @@ package import Tensors
 
 /// The largest of each kernel×kernel window; strides = kernel unless given.
 package final class MaxPool2D: Layer {
-  private let pooling: Pooling
+  let pooling: Pooling
   private let onlyHeight: Int?
   private var kept: [Tensor] = []
 
@@ -14,16 +14,17 @@ package final class MaxPool2D: Layer {
 
   package func forward(_ x: Tensor, mode: Mode, on execution: Execution) -> Tensor {
     if mode == .training { kept.append(x) }
-    return passes(x) ? x : pooling.forward(x, on: execution)
+    return passes(height: x.shape[1]) ? x : pooling.forward(x, on: execution)
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
     guard let x = kept.popLast() else {
       preconditionFailure("MaxPool2D: backward without a training forward")
     }
-    if passes(x) { return gradient }
+    if passes(height: x.shape[1]) { return gradient }
     return pooling.inputGradient(gradient, shape: x.shape, x: x, on: execution)
   }
 
-  private func passes(_ x: Tensor) -> Bool { onlyHeight.map { $0 != x.shape[1] } ?? false }
+  /// Whether an image of this height is left as it is.
+  func passes(height: Int) -> Bool { onlyHeight.map { $0 != height } ?? false }
 }

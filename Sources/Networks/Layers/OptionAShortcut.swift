@@ -3,9 +3,9 @@ package import Tensors
 /// x[::strides, ::strides] between zero planes, half of the new ones before and half after
 /// (shortcut A of arXiv 1512.03385): N×H×W×in → N×⌈H/strides⌉×⌈W/strides⌉×out.
 package final class OptionAShortcut: Layer {
-  private let inputs: Int
-  private let outputs: Int
-  private let strides: Int
+  let inputs: Int
+  let outputs: Int
+  let strides: Int
   private var kept: [[Int]] = []
 
   package init(in inputs: Int, out outputs: Int, strides: Int) {

@@ -2,8 +2,8 @@ package import Tensors
 
 /// The channels of main(x), then those of shortcut(x), all rectified on the way.
 package final class RectifiedConcatenation: Layer {
-  private let main: Sequential
-  private let shortcut: any Layer
+  let main: Sequential
+  let shortcut: any Layer
   private var kept: [(output: Tensor, mainChannels: Int)] = []
 
   package init(_ main: Sequential, beside shortcut: any Layer) {

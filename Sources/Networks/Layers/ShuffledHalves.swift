@@ -8,9 +8,9 @@ package import Tensors
 ///
 /// Between units the two are never joined: one pass shuffles and cuts.
 package final class ShuffledHalves: Layer {
-  private let left: any Layer
-  private let right: Sequential
-  private let units: [any Layer]
+  let left: any Layer
+  let right: Sequential
+  let units: [any Layer]
 
   package init(left: any Layer, right: Sequential, units: [any Layer]) {
     self.left = left

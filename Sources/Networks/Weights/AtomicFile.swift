@@ -70,7 +70,8 @@ package enum AtomicFile {
 
   /// Makes the new name itself survive a power cut.
   private static func synchronizeFolder(of path: String) throws(NetworkError) {
-    let folder = (path as NSString).deletingLastPathComponent
+    // Foundation's deletingLastPathComponent crashes on a name of one letter.
+    let folder = path.contains("/") ? (path as NSString).deletingLastPathComponent : "."
     let descriptor = open(folder.isEmpty ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .writing(path, code: errno) }
     defer { close(descriptor) }

@@ -1,0 +1,71 @@
+package import Datasets
+package import Networks
+package import Tensors
+
+/// What a network said about a list of views.
+package struct Predictions: Sendable {
+  package let classes: Int
+  package let labels: [Int]
+  /// N×classes, row by row.
+  package let logits: [Float]
+  /// The class of each row's largest logit; the first of equal ones.
+  package let predicted: [Int]
+  /// Max softmax of each row at temperature 1.
+  package let confidence: [Double]
+
+  package init(labels: [Int], logits: [Float], classes: Int) {
+    precondition(
+      logits.count == labels.count * classes,
+      "\(logits.count) logits for \(labels.count) rows of \(classes)")
+    self.classes = classes
+    self.labels = labels
+    self.logits = logits
+    let matrix = Matrix(rows: labels.count, columns: classes, floats: logits)
+    predicted = matrix.rowArgmax
+    let logP = logSoftmax(matrix)
+    confidence = predicted.enumerated().map { exponential(logP.values[$0 * classes + $1]) }
+  }
+
+  package var isCorrect: [Bool] { zip(labels, predicted).map { $0 == $1 } }
+
+  /// Percent of the rows whose label has the largest logit; 0 without rows.
+  package var top1: Double {
+    labels.isEmpty ? 0 : 100 * Double(isCorrect.count { $0 }) / Double(labels.count)
+  }
+}
+
+/// Runs a network in inference mode over views.
+///
+/// - Parameters:
+///   - normalization: the network's own.
+///   - progress: called with the number of views done, after every batch.
+package func predict(
+  _ network: Classifier, _ keys: [ViewKey], renderer: ViewRenderer, normalization: Normalization,
+  execution: Execution, progress: (Int) -> Void = { _ in }
+) -> Predictions {
+  var logits: [Float] = []
+  logits.reserveCapacity(keys.count * network.classes)
+  for start in stride(from: 0, to: keys.count, by: 100) {
+    let batch = ViewBatch(
+      keys: Array(keys[start..<min(start + 100, keys.count)]), renderer: renderer, on: execution)
+    let output = network.forward(
+      batch.images(normalization, on: execution), training: 0..<0, on: execution)
+    guard let values = output.logits?.values else { preconditionFailure("no logits") }
+    logits += values
+    progress(start + batch.keys.count)
+  }
+  return Predictions(
+    labels: keys.map { renderer.images.labels[$0.image] }, logits: logits,
+    classes: network.classes)
+}
+
+/// Runs a network in inference mode over the plain views of a whole image set.
+package func predict(
+  _ network: Classifier, on images: ImageSet, info: DatasetInfo, normalization: Normalization,
+  execution: Execution, progress: (Int) -> Void = { _ in }
+) -> Predictions {
+  predict(
+    network, (0..<images.count).map { ViewKey(image: $0, view: .plain) },
+    renderer: ViewRenderer(images: images, info: info, seed: 0), normalization: normalization,
+    execution: execution, progress: progress)
+}

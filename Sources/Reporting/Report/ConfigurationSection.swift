@@ -1,0 +1,61 @@
+// The settings, and the command that uses them again.
+
+extension ReportPage {
+  var configuration: Markup {
+    section("Configuration", "\(differences)\(Markup(runs.map(repetition)))")
+  }
+
+  /// The settings in which the runs differ, one a row.
+  private var differences: Markup {
+    guard isComparison else { return .none }
+    var keys: [String] = []
+    for key in runs.flatMap({ $0.settings.map(\.key) }) where !keys.contains(key) {
+      keys.append(key)
+    }
+    let rows = keys.compactMap { key -> [Markup]? in
+      let values = runs.map { $0.setting(key) }
+      guard Set(values).count > 1 else { return nil }
+      return ["\(key)"] + values.map { "<td class=\"text wrap\">\($0 ?? "–")</td>" }
+    }
+    return rows.isEmpty
+      ? "<p>All settings are equal.</p>\n" : table(["differs"] + runs.map(\.name), rows)
+  }
+
+  private func repetition(_ run: RunRecord) -> Markup {
+    let text: Markup = "<pre class=\"columns\">\(run.configuration)</pre>\n"
+    return """
+      \(heading(run))<p>This repeats the run:</p>
+      <pre>\(Self.command(run))</pre>
+      \(isComparison ? "<details><summary>config.yaml</summary>\n\(text)</details>\n" : text)
+      """
+  }
+
+  /// Paths do not belong to a configuration; what they must lead to is said behind them.
+  private static func command(_ run: RunRecord) -> String {
+    var lines = ["student-train --recipe \(quoted(run.name + "/config.yaml")) --data DIR \\"]
+    var notes: [String] = []
+    if let cache = run.setting("inputs.cache_id") {
+      lines.append("              --cache CACHE \\")
+      notes.append("CACHE: \(cache)")
+    } else if let weights = run.setting("inputs.teacher_weights"), weights != "none" {
+      lines.append("              --teacher FILE \\")
+      notes.append("FILE: weights \(weights)")
+    }
+    if let weights = run.setting("inputs.initial_weights"), weights != "seed" {
+      lines.append("              --init INITIAL \\")
+      notes.append("INITIAL: weights \(weights)")
+    }
+    lines.append("              --output \(quoted(run.name + "-again"))")
+    return (lines + notes.map { "# " + $0 }).joined(separator: "\n")
+  }
+
+  /// For a shell.
+  private static func quoted(_ text: String) -> String {
+    let isPlain = text.unicodeScalars.allSatisfy {
+      $0.isASCII
+        && ($0.properties.isAlphabetic || ("0"..."9").contains($0)
+          || "._-/+=,".unicodeScalars.contains($0))
+    }
+    return isPlain ? text : "'" + text.replacing("'", with: "'\\''") + "'"
+  }
+}

@@ -1,0 +1,39 @@
+import ArgumentParser
+import CommandSupport
+import Datasets
+import Experiments
+import Networks
+import Reporting
+
+struct Export: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Write a network as an ONNX file.",
+    discussion: """
+      The graph takes `images`, N×3×H×W floats that were normalised, and gives `logits`, \
+      N×classes; N is free. Its metadata holds mean and std of the normalisation (of values \
+      in 0…1), architecture and data set. Arrays keep their state-dict names.
+
+      Example:
+        student-train export runs/crld --onnx student.onnx
+      """)
+
+  @OptionGroup var trained: TrainedNetworkOptions
+  @Option(help: ArgumentHelp("Where to write.", valueName: "file"))
+  var onnx: String
+
+  func run() throws {
+    let (loaded, dataset) = try trained.load()
+    let (network, info) = (loaded.network, dataset.info)
+    let values = { (channels: [Float]) in channels.map { "\($0)" }.joined(separator: ",") }
+    let bytes = network.onnx(
+      height: info.height, width: info.width,
+      metadata: [
+        "dataset": dataset.rawValue, "mean": values(loaded.normalization.mean),
+        "std": values(loaded.normalization.std),
+      ])
+    try AtomicFile.write(bytes, to: onnx)
+    printResult(
+      "\(onnx): \(network.architecture), images N×3×\(info.height)×\(info.width) to logits "
+        + "N×\(network.classes), \(bytesText(bytes.count))")
+  }
+}

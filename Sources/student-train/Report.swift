@@ -1,0 +1,34 @@
+import ArgumentParser
+import CommandSupport
+import Experiments
+import Foundation
+import Networks
+import Reporting
+
+struct Report: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "One self-contained HTML page about one run, or several side by side.",
+    discussion: """
+      It needs the runs' folders and nothing else: no data, no cache, no network. Every \
+      finished run has such a page of its own already, as report.html in its folder.
+
+      Examples:
+        student-train report runs/crld
+        student-train report runs/kd runs/dkd runs/crld --output comparison.html
+      """)
+
+  @Argument(help: ArgumentHelp("Folders of runs.", valueName: "run"))
+  var runs: [String]
+  @Option(
+    help: ArgumentHelp(
+      "Where to write; default: report.html in the folder of a single run, or here for several.",
+      valueName: "file"))
+  var output: String?
+
+  func run() throws {
+    let page = ReportPage(try runs.map { try RunRecord(directory: $0) })
+    let path = output ?? (runs.count == 1 ? runs[0] + "/report.html" : "report.html")
+    try AtomicFile.write(page.bytes, to: path)
+    printResult(path)
+  }
+}
