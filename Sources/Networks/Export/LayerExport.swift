@@ -52,6 +52,19 @@ extension Linear {
   }
 }
 
+extension NormedLinear {
+  package func export(_ x: OnnxGraph.Value, to graph: inout OnnxGraph) -> OnnxGraph.Value {
+    let (inputs, outputs) = (weight.stateShape[0], weight.stateShape[1])
+    let matrix = OnnxGraph.Value(
+      name: graph.array(weight), channels: inputs, height: outputs, width: 1)
+    let columns = graph.add(
+      "LpNormalization", matrix, attributes: [("axis", .integer(0)), ("p", .integer(2))])
+    let rows = graph.add(
+      "LpNormalization", x, attributes: [("axis", .integer(1)), ("p", .integer(2))])
+    return graph.add("MatMul", [rows.name, columns.name], channels: outputs, height: 1, width: 1)
+  }
+}
+
 extension GlobalAveragePool {
   package func export(_ x: OnnxGraph.Value, to graph: inout OnnxGraph) -> OnnxGraph.Value {
     let pooled = graph.add(
