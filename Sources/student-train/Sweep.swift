@@ -23,8 +23,9 @@ struct Sweep: ParsableCommand {
         student-train sweep --cache caches/r56 --data DIR --student resnet20 \\
                       --method crld --vary crld.tau_w=0.8,0.9 --vary lr=0.02,0.05 \\
                       --parallel 2 --output runs/thresholds
-        student-train sweep --cache caches/r56 --data DIR --seeds 0,1,2 --output runs/pairs \\
-                      --recipe cifar100-resnet56-resnet20-kd,cifar100-resnet56-resnet20-dkd
+        student-train sweep --cache caches/lt100 --data DIR --seeds 0,1,2 \\
+                      --recipe cifar100-lt100-kd,cifar100-lt100-bkd \\
+                      --output runs/long-tailed
       """)
 
   @OptionGroup(title: "Teacher and images") var source: SourceOptions
