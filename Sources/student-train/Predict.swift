@@ -2,6 +2,7 @@ import ArgumentParser
 import CommandSupport
 import Datasets
 import Distillation
+import Experiments
 import Foundation
 import Networks
 import Reporting
