@@ -111,7 +111,8 @@ package final class TrainingRun {
       lastAccuracy = accuracy
     }
     let best = try directory.metrics().compactMap { $0[selection.key] as? Double }.max()
-    if let top1 = accuracy?.deciding, top1 > best ?? -1 {
+    // A number that was written and read may be off in its last bit; accuracies differ by far more.
+    if let top1 = accuracy?.deciding, top1 > (best ?? -1) + 1e-9 {
       try weights(inputs.student).write(to: directory.bestWeights)
     }
     try directory.appendMetrics(metricsLine(epoch, accuracy, meter))
