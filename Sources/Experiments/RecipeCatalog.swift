@@ -10,7 +10,8 @@ package struct RecipeCatalog: Sendable {
 
   /// - Parameters:
   ///   - named: the folder that the user named; then no other is looked for.
-  ///   - executable: path of the program; the folder is `data/recipes` beside it or above it.
+  ///   - executable: path of the program; the folder is `data/recipes` beside it or above it, or where
+  ///     tools/install puts it, `share/teacher-cache/recipes`.
   package init(named: String?, executable: String) {
     var places: [String] = []
     if let named {
@@ -20,6 +21,7 @@ package struct RecipeCatalog: Sendable {
       while parent.path != "/" {
         parent.deleteLastPathComponent()
         places.append(parent.appendingPathComponent("data/recipes").path)
+        places.append(parent.appendingPathComponent("share/teacher-cache/recipes").path)
       }
     }
     searched = places

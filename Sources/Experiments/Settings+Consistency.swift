@@ -21,6 +21,12 @@ extension Settings {
       throw SettingError(
         .usage, "nesterov is a form of the momentum, which is 0; give --momentum or leave it out")
     }
+    if explicit.contains("temperature"), !method.needsTeacherLogits {
+      throw SettingError(
+        .usage,
+        "temperature softens the logits that are compared with a teacher's; \(method.rawValue) "
+          + "compares none, so leave it out")
+    }
     if method == .crld, crld.base == .kd {
       if let key = SettingKey.baseKeys.sorted().first(where: explicit.contains) {
         throw SettingError(

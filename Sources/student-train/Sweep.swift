@@ -14,8 +14,9 @@ struct Sweep: ParsableCommand {
       own in a folder below --output, named by what differs; a setting of one method multiplies \
       only the runs of that method. The same command goes on with a sweep that was stopped; runs \
       that are finished are not repeated. At the end there is one table: mean ± standard \
-      deviation over the seeds, in sweep.md, sweep.csv and sweep.tex. A run that fails does not \
-      stop the others; the sweep then ends with the code of the first that failed.
+      deviation over the seeds, in sweep.md, sweep.csv and sweep.tex, and one report.html of all \
+      runs. A run that fails does not stop the others; the sweep then ends with the code of the \
+      first that failed.
 
       Examples:
         student-train sweep --cache caches/r56 --data DIR --student resnet20 \\
@@ -74,12 +75,17 @@ struct Sweep: ParsableCommand {
     try finish(outcomes)
   }
 
-  /// Writes and prints the table; fails if a run did.
+  /// Writes the tables and the report of all runs, prints one; fails if a run did.
   private func finish(_ outcomes: [SweepOutcome]) throws {
     let table = SweepTable(outcomes)
     for (name, text) in [
       ("sweep.md", table.markdown), ("sweep.csv", table.csv), ("sweep.tex", table.latex),
     ] { try AtomicFile.write(Array(text.utf8), to: "\(output)/\(name)") }
+    let finished = outcomes.filter { $0.status == 0 }
+    if !finished.isEmpty {
+      let records = try finished.map { try RunRecord(directory: "\(output)/\($0.run.name)") }
+      try AtomicFile.write(ReportPage(records).bytes, to: output + "/report.html")
+    }
     printResult(table.markdown, terminator: "")
     let failed = outcomes.filter { $0.status != 0 }
     guard let first = failed.first else { return }

@@ -41,6 +41,8 @@ import Testing
     let cell = try #require(Double(line.split(separator: ",")[3]))
     #expect(abs(cell - mean) < 1e-9)
     #expect(try file(scratch, "sweep.tex").isEmpty == false)
+    let report = String(decoding: try file(scratch, "report.html"), as: UTF8.self)
+    #expect(report.hasPrefix("<!DOCTYPE html>") && report.contains("</html>"))
     // The same as a run without a sweep.
     let alone = try Program.run(
       "student-train",

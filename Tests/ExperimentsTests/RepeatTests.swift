@@ -27,7 +27,8 @@ struct RepeatTests {
 
   private func flags(_ job: SmallJob, _ method: String) -> [(key: String, value: String)] {
     [
-      ("method", method), ("student", "resnet8"), ("epochs", "2"), ("batch_size", "32"),
+      ("method", method), ("student", method == "ldam" ? "resnet20_s_normed" : "resnet8"),
+      ("epochs", "2"), ("batch_size", "32"),
       ("lr", "0.0123"), ("subset", job.subset), ("eval_every", "1000"), ("seed", "7"),
     ]
   }

@@ -53,6 +53,7 @@ struct SettingsTests {
     ("kd", "ema_decay=1", "below 1"), ("kd", "val_fraction=1", "below 1"),
     ("crld", "dkd.beta=2", "crld.base=dkd"), ("crld", "dkd.warmup=2", "a setting of dkd"),
     ("crld", "crld.base=bkd", "kd, dkd"), ("ce", "focal.gamma=1", "a setting of focal"),
+    ("ce", "temperature=2", "compares none"), ("sskd", "temperature=2", "compares none"),
   ])
   func optionsThatWouldDoNothingAreRefused(method: String, set: String, says: String) {
     #expect {
