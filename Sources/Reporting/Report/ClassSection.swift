@@ -12,7 +12,10 @@ extension ReportPage {
     let alike = known.filter { $0.test.images.count == first.test.images.count }
     return section(
       "Classes",
-      "\(ClassChart(alike).markup)\(groups(alike))\(classTable(alike))\(confusions(known))")
+      """
+      \(ClassChart(alike).markup)\(isComparison ? groups(alike) : .none)\(classTable(alike))\
+      \(confusions(known))
+      """)
   }
 
   /// The mean accuracy of each shot group.
