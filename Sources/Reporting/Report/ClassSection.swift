@@ -74,7 +74,7 @@ extension ReportPage {
       }
       return """
         <div>\(isComparison ? "<p>\(result.name)</p>" as Markup : .none)\
-        \(table(["label", "taken for", "images", "of the label"], rows))</div>
+        \(table(["label", "taken for", "images", "share"], texts: [1], rows))</div>
 
         """
     }

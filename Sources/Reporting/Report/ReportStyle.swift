@@ -74,6 +74,7 @@ enum ReportStyle {
     .seen figcaption { font-size: .8rem; margin: .3rem 0 .1rem; }
     .seen ol { list-style: none; margin: 0; padding: 0; }
     .seen li { display: flex; justify-content: space-between; gap: .5rem; }
+    .seen li span:last-child { white-space: nowrap; }
     .seen .label { color: var(--good); font-weight: 700; }
     pre { background: var(--card); border-radius: .5rem; padding: .8rem; overflow-x: auto;
       font: .82rem/1.5 ui-monospace, "DejaVu Sans Mono", Menlo, monospace; margin: .5rem 0; }

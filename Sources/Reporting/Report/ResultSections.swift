@@ -56,7 +56,8 @@ extension ReportPage {
     return section(
       "Results",
       table(
-        ["run", "method", "student"] + shown.map(\.name) + ["epochs", "time", "images/s"], rows))
+        ["run", "method", "student"] + shown.map(\.name) + ["epochs", "time", "images/s"],
+        texts: [1, 2], rows))
   }
 
   /// The run's colour in all pictures.
