@@ -1,4 +1,4 @@
-package import Foundation
+import Foundation
 
 /// Everything that a report says about one run.
 package struct RunRecord: Sendable {
