@@ -12,7 +12,10 @@ extension ReportPage {
     let alike = known.filter { $0.test.images.count == first.test.images.count }
     return section(
       "Classes",
-      "\(ClassChart(alike).markup)\(groups(alike))\(classTable(alike))\(confusions(known))")
+      """
+      \(ClassChart(alike).markup)\(isComparison ? groups(alike) : .none)\(classTable(alike))\
+      \(confusions(known))
+      """)
   }
 
   /// The mean accuracy of each shot group.
@@ -71,7 +74,7 @@ extension ReportPage {
       }
       return """
         <div>\(isComparison ? "<p>\(result.name)</p>" as Markup : .none)\
-        \(table(["label", "taken for", "images", "of the label"], rows))</div>
+        \(table(["label", "taken for", "images", "share"], texts: [1], rows))</div>
 
         """
     }

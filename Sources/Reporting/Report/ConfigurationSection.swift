@@ -18,7 +18,8 @@ extension ReportPage {
       return ["\(key)"] + values.map { "<td class=\"text wrap\">\($0 ?? "–")</td>" }
     }
     return rows.isEmpty
-      ? "<p>All settings are equal.</p>\n" : table(["differs"] + runs.map(\.name), rows)
+      ? "<p>All settings are equal.</p>\n"
+      : table(["differs"] + runs.map(\.name), texts: Set(1...runs.count), rows)
   }
 
   private func repetition(_ run: RunRecord) -> Markup {

@@ -55,11 +55,16 @@ package struct ReportPage {
   }
 
   /// A table whose first column is text; it scrolls where it is wider than the page.
-  func table(_ head: [String], _ rows: [[Markup]]) -> Markup {
+  ///
+  /// - Parameter texts: the numbers of other columns of text.
+  func table(_ head: [String], texts: Set<Int> = [], _ rows: [[Markup]]) -> Markup {
+    let names = head.enumerated().map { column, name -> Markup in
+      texts.contains(column) ? "<th class=\"text\">\(name)</th>" : "<th>\(name)</th>"
+    }
     let body = rows.map { row -> Markup in "<tr>\(row.map { cell($0) })</tr>\n" }
     return """
       <div class="scroll"><table>
-      <thead><tr>\(head.map { "<th>\($0)</th>" as Markup })</tr></thead>
+      <thead><tr>\(names)</tr></thead>
       <tbody>
       \(body)</tbody></table></div>
 

@@ -30,6 +30,7 @@ enum ReportStyle {
     .figures span { color: var(--soft); font-size: .85rem; }
     .grid { display: grid; gap: 1.2rem;
       grid-template-columns: repeat(auto-fill, minmax(min(21rem, 100%), 1fr)); }
+    .pairs { grid-template-columns: repeat(auto-fill, minmax(min(25rem, 100%), 1fr)); }
     .squares { display: grid; gap: 1.2rem;
       grid-template-columns: repeat(auto-fill, minmax(min(15rem, 100%), 1fr)); }
     figure { margin: 0; min-width: 0; }
@@ -37,8 +38,10 @@ enum ReportStyle {
     .chart svg { width: 100%; height: auto; display: block; }
     .square svg { max-width: 20rem; }
     .scroll { overflow-x: auto; }
-    .wide .scroll svg { min-width: 36rem; }
+    .wide .scroll svg { min-width: 40rem; }
     svg text { font-size: 11px; fill: var(--soft); font-variant-numeric: tabular-nums; }
+    .wide svg text, .pairs svg text { font-size: 9.5px; }
+    @media (max-width: 56rem) { .wide svg text, .pairs svg text { font-size: 12px; } }
     svg path.grid { stroke: var(--line); fill: none; stroke-width: 1; }
     svg path.diagonal { stroke: var(--soft); stroke-width: 1; stroke-dasharray: 4 3; fill: none; }
     svg path.line { fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linejoin: round; }
@@ -71,6 +74,7 @@ enum ReportStyle {
     .seen figcaption { font-size: .8rem; margin: .3rem 0 .1rem; }
     .seen ol { list-style: none; margin: 0; padding: 0; }
     .seen li { display: flex; justify-content: space-between; gap: .5rem; }
+    .seen li span:last-child { white-space: nowrap; }
     .seen .label { color: var(--good); font-weight: 700; }
     pre { background: var(--card); border-radius: .5rem; padding: .8rem; overflow-x: auto;
       font: .82rem/1.5 ui-monospace, "DejaVu Sans Mono", Menlo, monospace; margin: .5rem 0; }

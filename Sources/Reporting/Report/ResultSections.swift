@@ -56,7 +56,8 @@ extension ReportPage {
     return section(
       "Results",
       table(
-        ["run", "method", "student"] + shown.map(\.name) + ["epochs", "time", "images/s"], rows))
+        ["run", "method", "student"] + shown.map(\.name) + ["epochs", "time", "images/s"],
+        texts: [1, 2], rows))
   }
 
   /// The run's colour in all pictures.
@@ -68,12 +69,15 @@ extension ReportPage {
   }
 
   var curves: Markup {
-    section(
-      "Training", "<div class=\"grid\">\n\(isComparison ? comparedCurves : ownCurves)</div>\n")
+    let pictures = (isComparison ? comparedCurves : ownCurves).filter { !$0.isEmpty }
+    // Rows of three, unless that leaves one alone.
+    let kind = pictures.count % 3 == 1 ? "grid pairs" : "grid"
+    return pictures.isEmpty
+      ? .none : section("Training", "<div class=\"\(kind)\">\n\(pictures)</div>\n")
   }
 
   /// The curves of one run: what belongs together in one picture.
-  private var ownCurves: Markup {
+  private var ownCurves: [Markup] {
     let run = runs[0]
     let terms = run.names.filter(EpochMetrics.isLossTerm)
     let losses =
@@ -81,12 +85,12 @@ extension ReportPage {
     let accuracies = run.names.filter { $0.contains("_top") }.map { name in
       (name.replacing("_top", with: " top-"), name)
     }
-    return Markup([
+    return [
       chart("Loss", run, losses), chart("Accuracy", unit: "%", run, accuracies),
-      chart("Learning rate", run, [("lr", "lr")], isRate: true),
+      chart("Learning rate", run, [("lr", "lr")], isRate: true, fromZero: true),
       chart(
         "Throughput", unit: "images/s", run, [("images/s", "images_per_second")], fromZero: true),
-    ])
+    ]
   }
 
   private func chart(
@@ -104,7 +108,7 @@ extension ReportPage {
   }
 
   /// The curves of several runs: one picture for each number that any of them has.
-  private var comparedCurves: Markup {
+  private var comparedCurves: [Markup] {
     let names = Set(runs.flatMap(\.names))
     let terms = names.filter(EpochMetrics.isLossTerm).sorted()
     let accuracies = names.filter { $0.contains("_top") }.sorted()
@@ -112,18 +116,17 @@ extension ReportPage {
     pictures += accuracies.map { ($0.replacing("_top", with: " top-"), $0, "%") }
     pictures += terms.map { ("Loss term \($0)", $0, "") }
     pictures += [("Learning rate", "lr", ""), ("Throughput", "images_per_second", "images/s")]
-    return Markup(
-      pictures.map { title, name, unit in
-        let series = runs.enumerated().map { index, run in
-          LineChart.Series(
-            name: run.name, color: index, isDashed: index % 2 == 1, points: run.points(name))
-        }
-        return LineChart(
-          title: title, unit: unit, series: series,
-          isLogarithmic: name == "lr" && Self.dropsFar(series),
-          fromZero: name == "images_per_second"
-        ).markup
-      })
+    return pictures.map { title, name, unit in
+      let series = runs.enumerated().map { index, run in
+        LineChart.Series(
+          name: run.name, color: index, isDashed: index % 2 == 1, points: run.points(name))
+      }
+      return LineChart(
+        title: title, unit: unit, series: series,
+        isLogarithmic: name == "lr" && Self.dropsFar(series),
+        fromZero: ["lr", "images_per_second"].contains(name)
+      ).markup
+    }
   }
 
   /// Whether the small end of a rate could not be seen beside the large one.

@@ -50,7 +50,8 @@ extension ReportPage {
     }
     guard diagrams.contains(where: { !$0.isEmpty }) else { return .none }
     return """
-      <h3>Calibration: accuracy over confidence, %</h3>
+      <p class="note">Accuracy over confidence, both in %, in \(Calibration.binCount) bins; what lies \
+      below the diagonal is overconfident. ECE is the mean distance from it.</p>
       <div class="squares">
       \(diagrams)</div>
 
