@@ -3,7 +3,7 @@ import Yams
 
 /// A recipe file as flat settings: `dkd: {beta: 2}` becomes `dkd.beta` = `2`.
 ///
-/// A file in the words of mdistiller is translated, see ``MdistillerKeys``.
+/// A file in the words of mdistiller is translated, see `MdistillerKeys`.
 package struct Recipe: Sendable {
   package let path: String
   /// In the order of the file.

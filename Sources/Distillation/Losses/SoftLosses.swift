@@ -35,7 +35,7 @@ package func softmax(_ logits: Matrix, temperature: Double = 1) -> Matrix {
 /// Without weights the mean over the batch. With class weights w the weighted mean
 /// Σ w[yᵢ]·nllᵢ / Σ w[yᵢ], PyTorch's convention (not divided by the batch size).
 ///
-/// - Parameter smoothing: see ``crossEntropyRows``; 0 for one-hot targets.
+/// - Parameter smoothing: see `crossEntropyRows`; 0 for one-hot targets.
 package func crossEntropy(
   _ logits: Matrix, labels: [Int], classWeights: [Double]? = nil, smoothing: Double = 0
 ) -> LossValue {

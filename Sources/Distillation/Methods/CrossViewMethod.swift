@@ -1,5 +1,5 @@
 /// CRLD (arXiv 2412.16493): weak and strong view, each its own forward pass with its own batch-norm
-/// statistics, confidence masks; see ``crossViewConsistency``.
+/// statistics, confidence masks; see `crossViewConsistency`.
 package struct CrossViewMethod: DistillationMethod {
   package let views = [TrainingView.weak, .strong]
   package let needsTeacher = true

@@ -1,6 +1,6 @@
 // The baselines that balanced distillation is compared with: no teacher, weak views, one term.
 
-/// Focal loss, see ``focalLoss``.
+/// Focal loss, see `focalLoss`.
 package struct FocalMethod: DistillationMethod {
   package let views = [TrainingView.weak]
   package let needsTeacher = false
@@ -32,7 +32,7 @@ package struct FocalMethod: DistillationMethod {
   }
 }
 
-/// LDAM with deferred re-weighting (arXiv 1906.07413), see ``marginLoss``.
+/// LDAM with deferred re-weighting (arXiv 1906.07413), see `marginLoss`.
 ///
 /// From `reweightFromEpoch` on (counted from 0) classes are weighted by their effective numbers.
 package struct MarginMethod: DistillationMethod {
@@ -47,7 +47,8 @@ package struct MarginMethod: DistillationMethod {
 
   /// - Parameters:
   ///   - classCounts: images of each class in the training set.
-  ///   - largestMargin, scale: 0.5 and 30 in the paper's code.
+  ///   - largestMargin: 0.5 in the paper's code.
+  ///   - scale: 30 in the paper's code.
   ///   - beta: of the effective number, 0.9999 in the paper's code.
   package init(
     classCounts: [Int], largestMargin: Double = 0.5, scale: Double = 30, beta: Double = 0.9999,
@@ -70,7 +71,7 @@ package struct MarginMethod: DistillationMethod {
   }
 }
 
-/// Logit adjustment (arXiv 2007.07314, equation 10), see ``adjustedCrossEntropy``.
+/// Logit adjustment (arXiv 2007.07314, equation 10), see `adjustedCrossEntropy`.
 package struct LogitAdjustmentMethod: DistillationMethod {
   package let views = [TrainingView.weak]
   package let needsTeacher = false
