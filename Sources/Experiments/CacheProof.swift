@@ -30,7 +30,7 @@ package struct CacheProof {
   /// Renders the views again and compares their pixel hashes; with a teacher file also runs it and
   /// compares the logits.
   ///
-  /// - Throws: ``ReplayMismatch`` at the first wrong pixel; `CacheError.mismatch` if the file is
+  /// - Throws: `ReplayMismatch` at the first wrong pixel; `CacheError.mismatch` if the file is
   ///   another teacher.
   package func check(
     _ keys: [ViewKey], teacher path: String?, progress: (Int) -> Void

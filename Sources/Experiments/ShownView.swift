@@ -18,7 +18,7 @@ package struct ShownView {
 
   /// Reads and renders a view. A weak round that is stored as the crop that it draws is found there.
   ///
-  /// - Throws: `CacheError.mismatch` for other images than the cache's, ``ReplayMismatch`` for
+  /// - Throws: `CacheError.mismatch` for other images than the cache's, `ReplayMismatch` for
   ///   other pixels than the teacher's.
   package init(_ cache: CacheReader, image: Int, view: View, dataPath: String) throws {
     let key = try cache.storedKey(ViewKey(image: image, view: view))

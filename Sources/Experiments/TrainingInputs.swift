@@ -12,7 +12,9 @@ package struct LoadedNetwork {
   /// A weight file's network.
   ///
   /// - Parameters:
-  ///   - architecture, mean, std: in place of the file's metadata.
+  ///   - architecture: in place of the file's metadata.
+  ///   - mean: in place of the file's metadata.
+  ///   - std: in place of the file's metadata.
   ///   - info: the data set; gives the number of classes, and the normalisation where neither the
   ///     call nor the file does.
   package init(
