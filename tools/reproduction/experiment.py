@@ -1,0 +1,42 @@
+"""What an experiment is: a command, what must be there before it, and the file that it leaves."""
+import dataclasses
+import pathlib
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+RESULTS = PROJECT / "data" / "results"
+TEACHERS = PROJECT / "data" / "results" / "teachers"
+
+
+@dataclasses.dataclass
+class Cache:
+    """A cache that experiments read; made when the first of them needs it."""
+    name: str
+    teacher: object          # an Experiment whose student it is, or a weight file
+    dataset: str
+    views: str
+    flags: tuple = ()        # of teacher-dump
+
+
+@dataclasses.dataclass
+class Experiment:
+    """One run of student-train."""
+    name: str
+    family: str
+    title: str               # the row of its table
+    dataset: str
+    flags: tuple
+    seed: int = 0
+    cache: Cache = None
+    live: object = None      # a weight file, where the teacher runs beside the student
+    published: str = ""      # what the paper or its authors say, with the source
+    keeps_weights: bool = False
+    is_background: bool = False
+
+    @property
+    def result(self):
+        return RESULTS / f"{self.name}.json"
+
+    @property
+    def weights(self):
+        """Where the weights of one that teaches others are kept."""
+        return TEACHERS / f"{self.name}.safetensors"

@@ -1,0 +1,153 @@
+"""The experiments, family by family, with their shortened schedules."""
+from .experiment import Cache, Experiment
+
+NAMES = ["bkd", "crld", "sskd", "cache"]
+
+
+def all_experiments(weights):
+    long_tailed = bkd()
+    teacher = next(e for e in long_tailed if e.name == "bkd-cifar100-teacher")
+    return long_tailed + crld(weights) + sskd(weights) + cache(teacher)
+
+
+def flags(text):
+    return tuple(text.split())
+
+
+def bkd():
+    """CIFAR-10-LT and CIFAR-100-LT, ratio 100, resnet32_s teaches resnet32_s (BKD §2.3).
+
+    200 epochs become 40: the drops after 160 and 180 come after 32 and 36, the warm-up of five
+    epochs takes one, and on CIFAR-10 the weights are on from epoch 32 (of 160).
+    """
+    experiments = []
+    for dataset, published in (("cifar10", "LDAM-DRW 77.03, CE 70.36–71.94"),
+                               ("cifar100", "LDAM-DRW 42.04, CE 38.32–38.82")):
+        common = flags("--subset exp:100 --epochs 40 --milestones 32,36 --lr-decay 0.01 "
+                       "--warmup-epochs 1 --batch-size 128 --lr 0.1 --weight-decay 2e-4 "
+                       "--mean 0.4914,0.4822,0.4465 --std 0.2023,0.1994,0.2010 --eval-every 4")
+        student = ("--student", "resnet32_s")
+        teacher = Experiment(
+            f"bkd-{dataset}-teacher", "bkd", "CE (teacher)", dataset,
+            ("--method", "ce", *student, *common), seed=100, keeps_weights=True,
+            published=published)
+        experiments.append(teacher)
+        store = Cache(f"{dataset}-lt100", teacher, dataset, "weak:40", flags("--subset exp:100"))
+        switch = "32" if dataset == "cifar10" else "0"
+        kinds = [
+            ("ce", "CE", ("--method", "ce"), None, student),
+            ("kd", "KD", flags("--method bkd --set bkd.beta=0"), store, student),
+            ("bkd", "BKD", ("--method", "bkd", "--set", f"bkd.reweight_from_epoch={switch}"), store,
+             student),
+            ("ldam", "LDAM-DRW", flags("--method ldam --set ldam.reweight_from_epoch=32"), None,
+             ("--student", "resnet32_s_normed")),
+        ]
+        for key, title, method, source, network in kinds:
+            for seed in range(3):
+                experiments.append(Experiment(
+                    f"bkd-{dataset}-{key}-s{seed}", "bkd", title, dataset,
+                    (*method, *network, *common), seed=seed, cache=source))
+    experiments += full_bkd()
+    return experiments
+
+
+def full_bkd():
+    """One row of CIFAR-100-LT with the published 200 epochs."""
+    common = flags("--subset exp:100 --epochs 200 --milestones 160,180 --lr-decay 0.01 "
+                   "--warmup-epochs 5 --batch-size 128 --lr 0.1 --weight-decay 2e-4 "
+                   "--mean 0.4914,0.4822,0.4465 --std 0.2023,0.1994,0.2010 --eval-every 10 "
+                   "--student resnet32_s")
+    teacher = Experiment("bkd-full-teacher", "bkd", "CE (teacher)", "cifar100",
+                         ("--method", "ce", *common), seed=100, keeps_weights=True,
+                         is_background=True)
+    store = Cache("cifar100-lt100-full", teacher, "cifar100", "weak:all",
+                  flags("--subset exp:100"))
+    rows = [("kd", "KD", flags("--method bkd --set bkd.beta=0")),
+            ("bkd", "BKD", flags("--method bkd --set bkd.reweight_from_epoch=0"))]
+    return [teacher] + [
+        Experiment(f"bkd-full-{key}-s0", "bkd", title, "cifar100", (*method, *common),
+                   cache=store, is_background=True) for key, title, method in rows]
+
+
+def schedule(epochs):
+    """mdistiller's 240 epochs with drops after 150, 180 and 210, shortened in proportion."""
+    drops = ",".join(str(round(epochs * drop / 240)) for drop in (150, 180, 210))
+    return flags(f"--epochs {epochs} --milestones {drops}")
+
+
+def pair_cache(weights):
+    return Cache("cifar100-resnet56", weights / "cifar100_resnet56.safetensors", "cifar100",
+                 "weak:8,strong:8")
+
+
+def crld(weights):
+    """resnet56 teaches resnet20 on CIFAR-100; 24 epochs of the published 240."""
+    common = (*flags("--student resnet20 --eval-every 3"), *schedule(24))
+    store = pair_cache(weights)
+    rows = [
+        ("ce", "CE", "--method ce", "69.06", None),
+        ("kd", "KD", "--method kd", "70.66", store),
+        ("dkd", "DKD", "--method dkd --set dkd.beta=2 --set dkd.warmup=2", "71.97", store),
+        ("crld", "CRLD", "--method crld", "72.10", store),
+    ]
+    experiments = [
+        Experiment(f"crld-{key}-s{seed}", "crld", title, "cifar100", (*flags(text), *common),
+                   seed=seed, cache=source, published=published)
+        for seed in range(2) for key, title, text, published, source in rows]
+    ablations = [
+        ("no-cross", "CRLD without the cross-view term", "--set crld.cv_weight=0"),
+        ("no-within", "CRLD without the within-view term", "--set crld.wv_weight=0"),
+        ("no-masks", "CRLD with both thresholds at 0", "--set crld.tau_w=0 --set crld.tau_s=0"),
+        ("over-dkd", "CRLD over DKD", "--set crld.base=dkd --set dkd.beta=2"),
+    ]
+    experiments += [
+        Experiment(f"crld-{key}-s0", "crld", title, "cifar100",
+                   (*flags("--method crld " + text), *common), cache=store)
+        for key, title, text in ablations]
+    full = (*flags("--student resnet20 --eval-every 10"), *schedule(240))
+    experiments += [
+        Experiment(f"crld-full-{key}-s0", "crld", title, "cifar100",
+                   (*flags(f"--method {key}"), *full), cache=store, published=published,
+                   is_background=True)
+        for key, title, published in (("kd", "KD", "70.66"), ("crld", "CRLD", "72.10"))]
+    return experiments
+
+
+def sskd(weights):
+    """The same pair, 24 epochs: staged against joint, frozen against free."""
+    store = Cache("cifar100-resnet56-features", weights / "cifar100_resnet56.safetensors",
+                  "cifar100", "weak:1",
+                  flags("--features stage1,stage2,stage3 --feature-precision q8"))
+    common = flags("--method sskd --student resnet20 --epochs 24 --eval-every 3 --lr 0.1")
+    rows = [
+        ("staged", "SSKD", ""),
+        ("free", "SSKD, earlier stages go on", "--set sskd.freeze=false"),
+        ("joint", "all stages at once", "--set sskd.joint=true"),
+    ]
+    return [
+        Experiment(f"sskd-{key}-s{seed}", "sskd", title, "cifar100", (*common, *flags(text)),
+                   seed=seed, cache=store)
+        for seed in range(2) for key, title, text in rows]
+
+
+def cache(teacher):
+    """What the size of the pool of views and the precision of logits do to a student.
+
+    CIFAR-100-LT, resnet32_s of the family bkd teaches resnet20_s by BKD, 24 epochs.
+    """
+    part = ("--subset", "exp:100")
+    common = flags("--method bkd --student resnet20_s --subset exp:100 --epochs 24 "
+                   "--milestones 19,22 --lr-decay 0.01 --warmup-epochs 1 --eval-every 3")
+    experiments = [Experiment(
+        f"cache-live-s{seed}", "cache", "live teacher, a new view every epoch", "cifar100",
+        common, seed=seed, live=teacher) for seed in range(2)]
+    pools = [("1", "weak:1", "q8"), ("4", "weak:4", "q8"), ("16", "weak:16", "q8"),
+             ("all", "weak:all", "q8"), ("16-fp32", "weak:16", "fp32"),
+             ("16-coarse", "weak:16", "coarse")]
+    for key, views, codec in pools:
+        store = Cache(f"cifar100-lt100-pool-{key}", teacher, "cifar100", views,
+                      (*part, "--logits", codec))
+        experiments += [Experiment(
+            f"cache-{key}-s{seed}", "cache", f"{views}, {codec}", "cifar100", common, seed=seed,
+            cache=store) for seed in range(2)]
+    return experiments
