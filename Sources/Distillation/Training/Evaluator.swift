@@ -53,28 +53,22 @@ package func evaluate(
   _ network: Classifier, on images: ImageSet, only chosen: [Int]? = nil, info: DatasetInfo,
   normalization: Normalization, execution: Execution
 ) -> Accuracy {
-  let renderer = ViewRenderer(images: images, info: info, seed: 0)
+  let looked = chosen ?? Array(0..<images.count)
+  let said = predict(
+    network, looked.map { ViewKey(image: $0, view: .plain) },
+    renderer: ViewRenderer(images: images, info: info, seed: 0), normalization: normalization,
+    execution: execution)
   var counts = (correct: 0, correctInFive: 0)
   var classImages = Array(repeating: 0, count: network.classes)
-  var classCorrect = Array(repeating: 0, count: network.classes)
-  let looked = chosen ?? Array(0..<images.count)
-  for start in stride(from: 0, to: looked.count, by: 100) {
-    let ids = looked[start..<min(start + 100, looked.count)]
-    let batch = ViewBatch(
-      keys: ids.map { ViewKey(image: $0, view: .plain) }, renderer: renderer, on: execution)
-    let output = network.forward(
-      batch.images(normalization, on: execution), training: 0..<0, on: execution)
-    guard let logits = output.logits?.values else { preconditionFailure("no logits") }
-    for (i, id) in ids.enumerated() {
-      let label = images.labels[id]
-      let rank = rank(of: label, in: logits[(i * network.classes)..<((i + 1) * network.classes)])
-      classImages[label] += 1
-      if rank == 0 {
-        counts.correct += 1
-        classCorrect[label] += 1
-      }
-      if rank < 5 { counts.correctInFive += 1 }
+  var classCorrect = classImages
+  for (i, label) in said.labels.enumerated() {
+    let rank = rank(of: label, in: said.logits[(i * said.classes)..<((i + 1) * said.classes)])
+    classImages[label] += 1
+    if rank == 0 {
+      counts.correct += 1
+      classCorrect[label] += 1
     }
+    if rank < 5 { counts.correctInFive += 1 }
   }
   return Accuracy(
     images: looked.count, correct: counts.correct, correctInFive: counts.correctInFive,
