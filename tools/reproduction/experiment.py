@@ -16,6 +16,10 @@ class Cache:
     views: str
     flags: tuple = ()        # of teacher-dump
 
+    @property
+    def needs(self):
+        return [self.teacher] if isinstance(self.teacher, Experiment) else []
+
 
 @dataclasses.dataclass
 class Experiment:
@@ -31,6 +35,12 @@ class Experiment:
     published: str = ""      # what the paper or its authors say, with the source
     keeps_weights: bool = False
     is_background: bool = False
+
+    @property
+    def needs(self):
+        """What must be there before it can start: caches and other experiments."""
+        sources = [self.cache] if self.cache else []
+        return sources + ([self.live] if isinstance(self.live, Experiment) else [])
 
     @property
     def result(self):

@@ -1,5 +1,5 @@
 """Runs experiments, several at a time, and keeps what they gave."""
-import concurrent.futures
+import collections
 import datetime
 import json
 import os
@@ -11,7 +11,7 @@ import signal
 import subprocess
 import threading
 
-from .experiment import PROJECT, RESULTS, Experiment
+from .experiment import PROJECT, RESULTS, Cache, Experiment
 
 FOLDERS = {"cifar10": "cifar-10-batches-bin", "cifar100": "cifar-100-binary"}
 
@@ -21,83 +21,104 @@ class ReproductionError(Exception):
 
 
 class Runner:
-    def __init__(self, options, by_name):
+    def __init__(self, options):
         self.options = options
-        self.by_name = by_name
         self.threads = max(1, (os.cpu_count() or 1) // options.parallel)
         self.programs = PROJECT / ".build" / "release"
-        self.locks = {}
-        self.git = threading.Lock()
+        self.turn = threading.Condition()
+        self.todo = []
+        self.failures = []
         self.running = set()
+        self.running_jobs = set()
         self.is_stopping = False
 
     def run(self, experiments):
         for program in ("student-train", "teacher-dump"):
             if not (self.programs / program).exists():
                 raise ReproductionError(f"{program} is not built; run swift build -c release")
-        todo = [e for e in experiments if not e.result.exists()]
-        print(f"{len(experiments) - len(todo)} of {len(experiments)} experiments are done")
-        failures = []
-        with concurrent.futures.ThreadPoolExecutor(self.options.parallel) as pool:
-            futures = [pool.submit(self.guarded, e) for e in todo]
-            try:
-                for future in concurrent.futures.as_completed(futures):
-                    if future.exception():
-                        failures.append(str(future.exception()))
-                        print(failures[-1], flush=True)
-            except KeyboardInterrupt:
-                self.is_stopping = True
-                for process in list(self.running):
-                    process.send_signal(signal.SIGINT)
-                raise
-        if failures:
-            raise ReproductionError(f"{len(failures)} experiments failed; the first: {failures[0]}")
+        done = [e for e in experiments if e.result.exists()]
+        print(f"{len(done)} of {len(experiments)} experiments are done", flush=True)
+        self.todo = [job for job in with_needs(experiments) if not self.is_done(job)]
+        workers = [threading.Thread(target=self.work) for _ in range(self.options.parallel)]
+        for worker in workers:
+            worker.start()
+        try:
+            for worker in workers:
+                worker.join()
+        except KeyboardInterrupt:
+            self.is_stopping = True
+            for process in list(self.running):
+                process.send_signal(signal.SIGINT)
+            raise
+        if self.failures:
+            raise ReproductionError(
+                f"{len(self.failures)} failed, {len(self.todo)} were left; the first: "
+                f"{self.failures[0]}")
 
-    def guarded(self, experiment):
-        if not self.is_stopping:
-            self.finish(experiment)
+    def work(self):
+        """Takes the first job whose needs are there, until none can follow."""
+        while True:
+            with self.turn:
+                job = self.next()
+                while job is None and self.running_jobs and self.todo:
+                    self.turn.wait()
+                    job = self.next()
+                if job is None or self.is_stopping:
+                    return
+                self.todo.remove(job)
+                self.running_jobs.add(job.name)
+            try:
+                self.make(job) if isinstance(job, Cache) else self.finish(job)
+            except (ReproductionError, OSError, ValueError, subprocess.CalledProcessError) as error:
+                self.failures.append(str(error))
+                print(error, flush=True)
+            with self.turn:
+                self.running_jobs.discard(job.name)
+                self.turn.notify_all()
+
+    def next(self):
+        ready = (job for job in self.todo if all(self.is_done(need) for need in job.needs))
+        return next(ready, None)
+
+    def is_done(self, job):
+        if isinstance(job, Cache):
+            return (self.folder(job) / "complete").exists()
+        return job.result.exists()
 
     def finish(self, experiment):
-        """Runs the experiment, or waits for another that is running it."""
-        with self.lock(experiment.name):
-            if experiment.result.exists():
-                return
-            output = self.options.work / "runs" / experiment.name
-            command = self.command(experiment, output)
-            print(f"{now():%H:%M} {experiment.name}", flush=True)
-            self.call(command, self.options.work / "logs" / f"{experiment.name}.log")
-            if experiment.keeps_weights:
-                experiment.weights.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(output / "last.safetensors", experiment.weights)
-            self.keep(experiment, output, command)
+        output = self.options.work / "runs" / experiment.name
+        command = self.command(experiment, output)
+        print(f"{now():%H:%M} {experiment.name}", flush=True)
+        self.call(command, experiment.name)
+        if experiment.keeps_weights:
+            experiment.weights.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(output / "last.safetensors", experiment.weights)
+        self.keep(experiment, output, command)
 
     def command(self, e, output):
         command = [str(self.programs / "student-train"), "--data", str(self.data(e.dataset)),
                    *e.flags, "--seed", str(e.seed), "--threads", str(self.threads),
                    "--output", str(output)]
         if e.cache:
-            return command + ["--cache", str(self.made(e.cache))]
+            return command + ["--cache", str(self.folder(e.cache))]
         command += ["--dataset", e.dataset]
         return command + (["--teacher", str(self.teacher(e.live))] if e.live else [])
 
-    def made(self, cache):
-        """The folder of a cache that holds what experiments ask of it."""
-        folder = self.options.work / "caches" / cache.name
-        with self.lock(cache.name):
-            if not (folder / "complete").exists():
-                print(f"{now():%H:%M} cache {cache.name}", flush=True)
-                self.call([
-                    str(self.programs / "teacher-dump"), "--dataset", cache.dataset, "--data",
-                    str(self.data(cache.dataset)), "--teacher", str(self.teacher(cache.teacher)),
-                    "--views", cache.views, *cache.flags, "--threads", str(self.threads),
-                    "--cache", str(folder)], self.options.work / "logs" / f"{cache.name}.log")
-                (folder / "complete").touch()
-        return folder
+    def make(self, cache):
+        print(f"{now():%H:%M} cache {cache.name}", flush=True)
+        self.call([
+            str(self.programs / "teacher-dump"), "--dataset", cache.dataset, "--data",
+            str(self.data(cache.dataset)), "--teacher", str(self.teacher(cache.teacher)),
+            "--views", cache.views, *cache.flags, "--threads", str(self.threads),
+            "--cache", str(self.folder(cache))], cache.name)
+        (self.folder(cache) / "complete").touch()
+
+    def folder(self, cache):
+        return self.options.work / "caches" / cache.name
 
     def teacher(self, teacher):
-        """The weight file of a teacher, trained first if it is one of ours."""
+        """The weight file of a teacher: one of ours, or a published one."""
         if isinstance(teacher, Experiment):
-            self.finish(teacher)
             return teacher.weights
         if not pathlib.Path(teacher).exists():
             raise ReproductionError(
@@ -111,12 +132,8 @@ class Runner:
                 f"there is no {folder}; run tools/get-data {dataset}, or give --data")
         return folder
 
-    def lock(self, name):
-        return self.locks.setdefault(name, threading.Lock())
-
-    def call(self, command, log):
-        if self.is_stopping:
-            raise ReproductionError("stopped")
+    def call(self, command, name):
+        log = self.options.work / "logs" / f"{name}.log"
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "a") as file:
             # A session of its own: Ctrl-C reaches the programs once, through us.
@@ -145,7 +162,7 @@ class Runner:
         temporary.replace(experiment.result)
         print(f"{now():%H:%M} {experiment.name}: {summary['test_top1_last']:.2f} %", flush=True)
         if not self.options.no_commit:
-            with self.git:
+            with self.turn:
                 files = [str(experiment.result)]
                 if experiment.keeps_weights:
                     files.append(str(experiment.weights))
@@ -162,6 +179,26 @@ class Runner:
                 word = word.replace(path, name)
             command[index] = word
         return command
+
+
+def with_needs(experiments):
+    """Every job once, behind what it needs: the first run of each row, then the second of each."""
+    jobs, runs = {}, collections.Counter()
+
+    def add(job):
+        if job.name not in jobs:
+            for need in job.needs:
+                add(need)
+            jobs[job.name] = job
+
+    def turn(experiment):
+        row = (experiment.family, experiment.dataset, experiment.title)
+        runs[row] += 1
+        return runs[row]
+
+    for experiment in sorted(experiments, key=turn):
+        add(experiment)
+    return list(jobs.values())
 
 
 def now():
