@@ -17,6 +17,10 @@ class Cache:
     flags: tuple = ()        # of teacher-dump
 
     @property
+    def result(self):
+        return RESULTS / f"cache-{self.name}.json"
+
+    @property
     def needs(self):
         return [self.teacher] if isinstance(self.teacher, Experiment) else []
 
@@ -35,6 +39,7 @@ class Experiment:
     published: str = ""      # what the paper or its authors say, with the source
     keeps_weights: bool = False
     is_background: bool = False
+    is_tuning: bool = False  # decides a setting; no row of a table
 
     @property
     def needs(self):

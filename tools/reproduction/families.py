@@ -84,8 +84,11 @@ def schedule(epochs):
 
 
 def pair_cache(weights):
+    """Logits for KD, DKD and CRLD, and features of four rounds for SSKD."""
     return Cache("cifar100-resnet56", weights / "cifar100_resnet56.safetensors", "cifar100",
-                 "weak:8,strong:8")
+                 "weak:8,strong:8",
+                 flags("--features stage1,stage2,stage3 --feature-views weak:4 "
+                       "--feature-precision q8"))
 
 
 def crld(weights):
@@ -122,19 +125,25 @@ def crld(weights):
 
 
 def sskd(weights):
-    """The same pair, 24 epochs: staged against joint, frozen against free."""
-    store = Cache("cifar100-resnet56-features", weights / "cifar100_resnet56.safetensors",
-                  "cifar100", "weak:1",
-                  flags("--features stage1,stage2,stage3 --feature-precision q8"))
-    common = flags("--method sskd --student resnet20 --epochs 24 --eval-every 3 --lr 0.1")
+    """The same pair, 24 epochs: staged against joint, frozen against free, CE and KD of crld.
+
+    The rate is tuned on the first stage alone: three epochs of it (the rest of the run has one).
+    """
+    store = pair_cache(weights)
+    common = flags("--method sskd --student resnet20 --eval-every 3")
+    tuning = [
+        Experiment(f"sskd-lr-{rate}", "sskd", f"learning rate {rate}", "cifar100",
+                   (*common, "--epochs", "4", "--set", "sskd.stage_epochs=3,0.34,0.33", "--set",
+                    "sskd.head_epochs=0.33", "--lr", rate), cache=store, is_tuning=True)
+        for rate in ("0.05", "0.1", "0.2", "0.5", "1")]
     rows = [
         ("staged", "SSKD", ""),
         ("free", "SSKD, earlier stages go on", "--set sskd.freeze=false"),
         ("joint", "all stages at once", "--set sskd.joint=true"),
     ]
-    return [
-        Experiment(f"sskd-{key}-s{seed}", "sskd", title, "cifar100", (*common, *flags(text)),
-                   seed=seed, cache=store)
+    return tuning + [
+        Experiment(f"sskd-{key}-s{seed}", "sskd", title, "cifar100",
+                   (*common, "--epochs", "24", "--lr", "0.1", *flags(text)), seed=seed, cache=store)
         for seed in range(2) for key, title, text in rows]
 
 

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import threading
+import time
 
 from .experiment import PROJECT, RESULTS, Cache, Experiment
 
@@ -106,12 +107,26 @@ class Runner:
 
     def make(self, cache):
         print(f"{now():%H:%M} cache {cache.name}", flush=True)
-        self.call([
+        folder = self.folder(cache)
+        is_new = not folder.exists()
+        command = [
             str(self.programs / "teacher-dump"), "--dataset", cache.dataset, "--data",
             str(self.data(cache.dataset)), "--teacher", str(self.teacher(cache.teacher)),
             "--views", cache.views, *cache.flags, "--threads", str(self.threads),
-            "--cache", str(self.folder(cache))], cache.name)
-        (self.folder(cache) / "complete").touch()
+            "--cache", str(folder)]
+        start = time.monotonic()
+        self.call(command, cache.name)
+        seconds = time.monotonic() - start
+        (folder / "complete").touch()
+        facts = json.loads(subprocess.run(
+            [str(self.programs / "teacher-dump"), "info", str(folder), "--json"], check=True,
+            text=True, capture_output=True).stdout)
+        kept = ("cache_id", "content_hash", "views", "records", "bytes", "logit_codec",
+                "logit_bytes_per_view", "gradient_error", "teacher_top1")
+        self.write(cache, {
+            "name": cache.name, "command": shlex.join(self.shortened(command)),
+            "seconds": seconds if is_new else None,  # of a dump that nothing interrupted
+            "info": {key: facts.get(key) for key in kept}, **self.circumstances()})
 
     def folder(self, cache):
         return self.options.work / "caches" / cache.name
@@ -146,28 +161,33 @@ class Runner:
             raise ReproductionError(f"{shlex.join(command)} ended with {status}; see {log}")
 
     def keep(self, experiment, output, command):
-        """Writes data/results/NAME.json and commits it."""
         curve = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
         summary = json.loads((output / "summary.json").read_text())
-        result = {
+        print(f"{now():%H:%M} {experiment.name}: {summary['test_top1_last']:.2f} %", flush=True)
+        self.write(experiment, {
             "name": experiment.name, "family": experiment.family, "title": experiment.title,
             "dataset": experiment.dataset, "seed": experiment.seed,
             "command": shlex.join(self.shortened(command)), "summary": summary, "curve": curve,
-            "machine": machine(self.threads), "finished": f"{now():%Y-%m-%d %H:%M} UTC",
-            "commit": git("rev-parse", "--short=12", "HEAD"),
-        }
+            **self.circumstances()})
+
+    def circumstances(self):
+        return {"machine": machine(self.threads), "finished": f"{now():%Y-%m-%d %H:%M} UTC",
+                "commit": git("rev-parse", "--short=12", "HEAD")}
+
+    def write(self, job, result):
+        """Keeps what a job gave as a file of its own, with the weights of a teacher, and commits it."""
         RESULTS.mkdir(parents=True, exist_ok=True)
-        temporary = experiment.result.with_suffix(".part")
+        temporary = job.result.with_suffix(".part")
         temporary.write_text(json.dumps(result, indent=1) + "\n")
-        temporary.replace(experiment.result)
-        print(f"{now():%H:%M} {experiment.name}: {summary['test_top1_last']:.2f} %", flush=True)
-        if not self.options.no_commit:
-            with self.turn:
-                files = [str(experiment.result)]
-                if experiment.keeps_weights:
-                    files.append(str(experiment.weights))
-                git("add", "--", *files)
-                git("commit", "--quiet", "-m", f"Result of {experiment.name}", "--", *files)
+        temporary.replace(job.result)
+        if self.options.no_commit:
+            return
+        files = [str(job.result)]
+        if isinstance(job, Experiment) and job.keeps_weights:
+            files.append(str(job.weights))
+        with self.turn:
+            git("add", "--", *files)
+            git("commit", "--quiet", "-m", f"Result of {job.name}", "--", *files)
 
     def shortened(self, command):
         """The command with names in place of this machine's paths."""
