@@ -3,6 +3,10 @@ from .experiment import Cache, Experiment
 
 NAMES = ["bkd", "crld", "sskd", "cache"]
 
+# What every run of a long-tailed set has (BKD §2.3).
+LONG_TAILED = ("--subset exp:100 --batch-size 128 --lr 0.1 --lr-decay 0.01 --weight-decay 2e-4 "
+               "--mean 0.4914,0.4822,0.4465 --std 0.2023,0.1994,0.2010")
+
 
 def all_experiments(weights):
     long_tailed = bkd()
@@ -24,9 +28,8 @@ def bkd():
     experiments = []
     for dataset, published_ce, published_ldam in (("cifar10", "70.36–71.94", "77.03"),
                                                   ("cifar100", "38.32–38.82", "42.04")):
-        common = flags("--subset exp:100 --epochs 40 --milestones 32,36 --lr-decay 0.01 "
-                       "--warmup-epochs 1 --batch-size 128 --lr 0.1 --weight-decay 2e-4 "
-                       "--mean 0.4914,0.4822,0.4465 --std 0.2023,0.1994,0.2010 --eval-every 8")
+        common = flags(f"{LONG_TAILED} --epochs 40 --milestones 32,36 --warmup-epochs 1 "
+                       "--eval-every 8")
         student = ("--student", "resnet32_s")
         baseline = [
             Experiment(f"bkd-{dataset}-ce-s{seed}", "bkd", "CE", dataset,
@@ -61,10 +64,8 @@ def long_tailed_cache(dataset, teacher):
 
 def full_bkd():
     """One row of CIFAR-100-LT with the published 200 epochs."""
-    common = flags("--subset exp:100 --epochs 200 --milestones 160,180 --lr-decay 0.01 "
-                   "--warmup-epochs 5 --batch-size 128 --lr 0.1 --weight-decay 2e-4 "
-                   "--mean 0.4914,0.4822,0.4465 --std 0.2023,0.1994,0.2010 --eval-every 10 "
-                   "--student resnet32_s")
+    common = flags(f"{LONG_TAILED} --epochs 200 --milestones 160,180 --warmup-epochs 5 "
+                   "--eval-every 10 --student resnet32_s")
     teacher = Experiment("bkd-full-teacher", "bkd", "CE (teacher)", "cifar100",
                          ("--method", "ce", *common), seed=100, keeps_weights=True,
                          is_background=True)
@@ -155,11 +156,15 @@ def cache(teacher):
     the family bkd holds these, and the student's bits are the same.
     """
     part = ("--subset", "exp:100")
-    common = flags("--method bkd --student resnet20_s --subset exp:100 --epochs 24 "
-                   "--milestones 19,22 --lr-decay 0.01 --warmup-epochs 1 --eval-every 3")
-    experiments = [Experiment(
-        f"cache-live-s{seed}", "cache", "live teacher, a new view every epoch", "cifar100",
-        common, seed=seed, live=teacher) for seed in (1, 2)]
+    common = flags(f"{LONG_TAILED} --student resnet20_s --epochs 24 --milestones 19,22 "
+                   "--warmup-epochs 1 --eval-every 3")
+    bkd = ("--method", "bkd", *common)
+    experiments = [
+        Experiment(f"cache-ce-s{seed}", "cache", "CE, no teacher", "cifar100",
+                   ("--method", "ce", *common), seed=seed) for seed in (1, 2)]
+    experiments += [
+        Experiment(f"cache-live-s{seed}", "cache", "live teacher, a new view every epoch",
+                   "cifar100", bkd, seed=seed, live=teacher) for seed in (1, 2)]
     every = long_tailed_cache("cifar100", teacher)
     pools = [("1", "weak:1", "q8"), ("4", "weak:4", "q8"), ("16", "weak:16", "q8"),
              ("16-fp32", "weak:16", "fp32"), ("16-coarse", "weak:16", "coarse")]
@@ -167,6 +172,5 @@ def cache(teacher):
                Cache(f"cifar100-lt100-pool-{key}", teacher, "cifar100", views,
                      (*part, "--logits", codec))) for key, views, codec in pools]
     return experiments + [
-        Experiment(f"cache-{key}-s{seed}", "cache", title, "cifar100", common, seed=seed,
-                   cache=store)
+        Experiment(f"cache-{key}-s{seed}", "cache", title, "cifar100", bkd, seed=seed, cache=store)
         for key, title, store in [*stores, ("all", "weak:all, q8", every)] for seed in (1, 2)]

@@ -71,8 +71,9 @@ class Runner:
             try:
                 self.make(job) if isinstance(job, Cache) else self.finish(job)
             except (ReproductionError, OSError, ValueError, subprocess.CalledProcessError) as error:
-                self.failures.append(str(error))
-                print(error, flush=True)
+                if not self.is_stopping:
+                    self.failures.append(str(error))
+                    print(error, flush=True)
             with self.turn:
                 self.running_jobs.discard(job.name)
                 self.turn.notify_all()

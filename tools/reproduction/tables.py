@@ -3,7 +3,7 @@ import json
 import re
 import statistics
 
-from .experiment import PROJECT, RESULTS
+from .experiment import PROJECT
 
 README = PROJECT / "README.md"
 FIGURES = [("test_top1_last", "last"), ("test_top1_best", "best"), ("many_top1", "many"),
@@ -11,51 +11,115 @@ FIGURES = [("test_top1_last", "last"), ("test_top1_best", "best"), ("many_top1",
 
 
 def write(experiments):
-    """Writes every table whose place is marked in README; says what it found no result for."""
-    text = README.read_text()
-    for match in re.finditer(r"<!-- results:([a-z0-9-]+) -->", text):
-        name = match.group(1)
-        rows = [e for e in experiments if group(e) == name]
-        block = f"<!-- results:{name} -->\n{table(rows)}\n<!-- /results:{name} -->"
-        text = re.sub(rf"<!-- results:{name} -->.*?<!-- /results:{name} -->", lambda _: block, text,
-                      flags=re.DOTALL)
-    README.write_text(text)
+    """Writes every table whose place is marked in README."""
+    tables = {
+        "bkd-cifar10": long_tailed(experiments, "bkd-cifar10-"),
+        "bkd-cifar100": long_tailed(experiments, "bkd-cifar100-"),
+        "bkd-full": long_tailed(experiments, "bkd-full-"),
+        "crld": table([e for e in family(experiments, "crld") if not e.is_background]),
+        "crld-full": table([e for e in family(experiments, "crld") if e.is_background]),
+        "sskd": table([e for e in experiments if re.match("crld-(ce|kd)-", e.name)]
+                      + [e for e in family(experiments, "sskd") if not e.is_tuning]),
+        "sskd-rate": rates([e for e in experiments if e.is_tuning]),
+        "cache": table(family(experiments, "cache")),
+        "cost": cost(experiments),
+    }
+    README.write_text(filled(README.read_text(), tables))
 
 
-def group(experiment):
-    """Experiments of one table: a family, cut by data set and by length."""
-    parts = [experiment.family]
-    if experiment.family == "bkd":
-        parts.append("full" if experiment.is_background else experiment.dataset)
-    elif experiment.is_background:
-        parts.append("full")
-    return "-".join(parts)
+def filled(text, tables):
+    """The text with each table between its marks, <!-- results:NAME --> and <!-- /results:NAME -->."""
+    for name, block in tables.items():
+        text = re.sub(rf"(<!-- results:{name} -->\n).*?(<!-- /results:{name} -->)",
+                      lambda marks: f"{marks[1]}{block}\n{marks[2]}", text, flags=re.DOTALL)
+    return text
 
 
-def table(experiments):
+def family(experiments, name):
+    return [e for e in experiments if e.family == name]
+
+
+def read(job):
+    return json.loads(job.result.read_text())
+
+
+def long_tailed(experiments, prefix):
+    """With what each student gains over the teacher, which is the first of the rows."""
+    rows = [e for e in experiments if e.name.startswith(prefix)]
+    return table(rows, teacher=rows[0])
+
+
+def table(experiments, teacher=None):
+    """A row for every title: mean ± sample standard deviation over its seeds."""
     titles, results, published = [], {}, {}
     for e in experiments:
         if not e.result.exists():
             continue
         if e.title not in results:
             titles.append(e.title)
-        results.setdefault(e.title, []).append(json.loads(e.result.read_text())["summary"])
+        results.setdefault(e.title, []).append(read(e)["summary"])
         published[e.title] = published.get(e.title) or e.published
     if not titles:
         return "No results yet."
     figures = [(key, name) for key, name in FIGURES
                if any(s.get(key) is not None for rows in results.values() for s in rows)]
+    has_teacher = teacher is not None and teacher.result.exists()
     head = ["", "runs"] + [name for _, name in figures]
+    if has_teacher:
+        head.append("− teacher")
+        reference = read(teacher)["summary"]["test_top1_last"]
     if any(published.values()):
         head.append("published")
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+    lines = markdown(head)
     for title in titles:
         rows = results[title]
         cells = [title, str(len(rows))] + [spread(key, rows) for key, _ in figures]
+        if has_teacher:
+            gain = statistics.mean(s["test_top1_last"] for s in rows) - reference
+            cells.append("" if title == teacher.title else f"{gain:+.2f}")
         if any(published.values()):
             cells.append(published[title])
-        lines.append("| " + " | ".join(cells) + " |")
+        lines.append(row(cells))
     return "\n".join(lines)
+
+
+def rates(experiments):
+    """What the first stage's mean squared error came to at each learning rate."""
+    done = [e for e in experiments if e.result.exists()]
+    if not done:
+        return "No results yet."
+    lines = markdown(["", "mean squared error of stage 1, third epoch"])
+    for e in done:
+        lines.append(row([e.title, f"{read(e)['curve'][2]['mse']:.4f}"]))
+    return "\n".join(lines)
+
+
+def cost(experiments):
+    """Minutes that students take with a cache, its dump among them, and with the teacher live."""
+    by_name = {e.name: e for e in experiments}
+    cached = [by_name[f"cache-16-s{seed}"] for seed in (1, 2)]
+    live = [by_name[f"cache-live-s{seed}"] for seed in (1, 2)]
+    dump = cached[0].cache
+    if not all(job.result.exists() for job in [*cached[:1], *live[:1], dump]):
+        return "No results yet."
+    first = read(dump)["seconds"]
+    if first is None:
+        return "The dump was interrupted, its time is not known."
+    cached, live = (statistics.mean(read(e)["summary"]["seconds"] for e in runs if e.result.exists())
+                    for runs in (cached, live))
+    lines = markdown(["students", "with the cache, minutes", "with the teacher live", "ratio"])
+    for count in (1, 3, 8):
+        ours, theirs = (first + count * cached) / 60, count * live / 60
+        lines.append(row([str(count), f"{ours:.1f}", f"{theirs:.1f}", f"{theirs / ours:.2f}"]))
+    return "\n".join(lines)
+
+
+def markdown(head):
+    return [row(head), "|" + "---|" * len(head)]
+
+
+def row(cells):
+    return "| " + " | ".join(cells) + " |"
 
 
 def spread(key, summaries):
