@@ -1,6 +1,7 @@
 package import ArgumentParser
 import Experiments
 import Foundation
+import Reporting
 package import Tensors
 
 /// `--threads`.
@@ -32,7 +33,9 @@ package func normalization(
   )
 }
 
-/// Prints on standard output; a reader that went away ends the program quietly.
+/// Prints on standard output. A reader that went away ends the program quietly, a full disk with 74.
 package func printResult(_ text: String, terminator: String = "\n") {
-  FileHandle.standardOutput.write(Data((text + terminator).utf8))
+  guard !writeAll(text + terminator, to: STDOUT_FILENO) else { return }
+  leave(
+    Failure(Status.io, "standard output cannot be written: \(String(cString: strerror(errno)))"))
 }

@@ -4,6 +4,7 @@ import Distillation
 import Experiments
 import Foundation
 import Networks
+import Reporting
 import TeacherCache
 import Tensors
 
@@ -61,9 +62,9 @@ private func capKernelLevel() throws {
   }
 }
 
-private func leave(_ failure: Failure) -> Never {
+func leave(_ failure: Failure) -> Never {
   if !failure.message.isEmpty {
-    FileHandle.standardError.write(Data("error: \(failure.message)\n".utf8))
+    _ = writeAll("error: \(failure.message)\n", to: STDERR_FILENO)
   }
   exit(failure.status)
 }
@@ -120,7 +121,7 @@ private func status(of error: CacheError) -> Int32 {
   case .locked: Status.tryAgain
   case .diskFull, .io: Status.io
   case .permission: Status.permission
-  case .networkFileSystem, .occupied: Status.cannotCreate
+  case .networkFileSystem, .occupied, .uncreatable: Status.cannotCreate
   }
 }
 

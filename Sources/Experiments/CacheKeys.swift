@@ -9,7 +9,9 @@ extension CacheReader {
   package func storedKey(_ key: ViewKey) throws -> ViewKey {
     let info = try DatasetName(parsing: identity.dataset).info
     try key.view.check(in: info)
-    guard !holds(key), case .weak(let round) = key.view, key.image >= 0 else { return key }
+    guard !holds(key), case .weak(let round) = key.view,
+      UInt32(exactly: key.image) != nil
+    else { return key }
     let number = ViewChoice.weakCrop(
       image: key.image, round: round, seed: identity.viewSeed, info: info)
     let crop = ViewKey(image: key.image, view: .crop(number))

@@ -15,10 +15,12 @@ struct CacheRequirements {
   /// What the cache holds for all images of the run.
   private let views: ViewSet
   private let featureViewSet: ViewSet
+  private let subset: Subset
 
   init(plan: TrainingPlan, settings: Settings, views: ViewSet, featureViews: ViewSet) {
     self.views = views
     featureViewSet = featureViews
+    subset = settings.subset
     let rounds = RoundSchedule(views: views, plain: settings.plainViews)
     let featureRounds = RoundSchedule(
       views: featureViews, plain: settings.plainViews || featureViews == ViewSet(plain: true))
@@ -64,12 +66,16 @@ struct CacheRequirements {
       "teacher-dump --dataset \(identity.dataset) --data DIR --teacher FILE", flags(identity),
       "--logits \(identity.logits.rawValue)",
     ]
+    if subset != .all { words.append("--subset \(subset)") }
     if identity.viewSeed != 0 { words.append("--view-seed \(identity.viewSeed)") }
     return (words + ["--cache \(path)"]).joined(separator: " ")
   }
 
   /// The flags that name the views and taps of the run.
   func flags(_ identity: CacheIdentity) -> String {
+    // Features take most of a cache, and one round of them is enough to begin with.
+    let featureViews: Set<View> =
+      featureViewSet == ViewSet() && !self.featureViews.isEmpty ? [.weak(0)] : self.featureViews
     var words = ["--views \(Self.list(logitViews.union(featureViews), views))"]
     if !taps.isEmpty {
       words.append("--features \(taps.joined(separator: ","))")
@@ -85,6 +91,7 @@ struct CacheRequirements {
     for view in views {
       switch view {
       case .plain: set.plain = true
+      case .weak where held.crops: set.crops = true
       case .weak(let round): set.weak = max(set.weak, held.weak, round + 1)
       case .strong(let round): set.strong = max(set.strong, held.strong, round + 1)
       case .crop: set.crops = true

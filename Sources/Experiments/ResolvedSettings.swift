@@ -88,7 +88,10 @@ package struct ResolvedSettings: Sendable {
     }
     settings.dataset = name
     if method == .sskd {
-      let drops = ["milestones", "warmup_epochs"].first { key in given.contains { $0.key == key } }
+      // What says that there are none is no contradiction: scripts give one line to every method.
+      let drops = [("milestones", "none"), ("warmup_epochs", "0")].first { key, none in
+        given.contains { $0.key == key && $0.value != none }
+      }?.0
       if let drops {
         throw SettingError(
           .usage,

@@ -5,7 +5,8 @@ import Tensors
 
 /// What a run's networks got right after an epoch.
 struct RunAccuracy {
-  /// The student on the test set.
+  /// What the student said about the test set, and how often it was right.
+  let answers: Predictions
   let test: Accuracy
   /// The moving average of its weights on the test set; nil in a run without one.
   let average: Accuracy?
@@ -17,15 +18,16 @@ struct RunAccuracy {
 }
 
 extension TrainingInputs {
-  /// Evaluates plain views of the test set and of what was set aside.
+  /// Looks at plain views of the test set and of what was set aside.
   func accuracy(average: Classifier?, on execution: Execution) -> RunAccuracy {
-    func onTest(_ network: Classifier) -> Accuracy {
-      evaluate(
+    func onTest(_ network: Classifier) -> Predictions {
+      predict(
         network, on: data.test, info: data.info, normalization: normalization,
         execution: execution)
     }
+    let answers = onTest(student)
     return RunAccuracy(
-      test: onTest(student), average: average.map(onTest),
+      answers: answers, test: answers.accuracy, average: average.map { onTest($0).accuracy },
       validation: validation.isEmpty
         ? nil
         : evaluate(

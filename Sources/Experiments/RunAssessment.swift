@@ -16,10 +16,14 @@ struct RunAssessment {
   private static let sample = 1000
   private static let confusions = 20
 
-  /// - Parameter seconds: of training, all epochs together.
-  func evaluation(trainingSeconds seconds: Double) throws -> RunEvaluation {
+  /// - Parameters:
+  ///   - answers: the student's, about the test set.
+  ///   - seconds: of training, all epochs together.
+  func evaluation(
+    answers: Predictions, trainingSeconds seconds: Double
+  ) throws -> RunEvaluation {
     var evaluation = RunEvaluation()
-    evaluation.test = test
+    evaluation.test = test(answers)
     evaluation.cache = inputs.cacheInfo.flatMap { info in
       inputs.cacheIdentity.map { Self.facts(info, $0) }
     }
@@ -39,10 +43,7 @@ struct RunAssessment {
     return evaluation
   }
 
-  private var test: RunEvaluation.Test {
-    let said = predict(
-      inputs.student, on: inputs.data.test, info: inputs.data.info,
-      normalization: inputs.normalization, execution: execution)
+  private func test(_ said: Predictions) -> RunEvaluation.Test {
     var images = Array(repeating: 0, count: said.classes)
     var correct = images
     var pairs: [Int: Int] = [:]  // label · classes + predicted

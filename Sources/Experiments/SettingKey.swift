@@ -77,7 +77,7 @@ package struct SettingKey: Sendable {
     SettingKey(name: "views") { text, s throws(SettingError) in
       try usage { () throws(DatasetError) in s.views = try ViewSet(parsing: text) }
     } write: {
-      $0.views?.description
+      $0.views.flatMap { $0 == ViewSet() ? nil : $0.description }
     },
     seed("view_seed", \.viewSeed),
     SettingKey(name: "augment") { text, s throws(SettingError) in

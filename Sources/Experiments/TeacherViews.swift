@@ -89,6 +89,10 @@ struct TeacherViews {
     if let contents {
       let taps = contents.taps
       var held = contents.views(ofAll: images, in: data.info)
+      if let cache, held == ViewSet() {
+        // Some images are not there at all: what lacks are these, in the views of the others.
+        held = contents.views(ofAll: cache.images, in: data.info)
+      }
       features = Self.featureViews(of: contents, taps: taps, images: images, info: data.info)
       if let cache, cache.identity.cacheID == repeats, let then = settings.views, !then.plain {
         (held.weak, held.crops) = (then.weak, then.crops)

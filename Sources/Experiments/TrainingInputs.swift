@@ -34,12 +34,15 @@ package struct LoadedNetwork {
         "\(path) was trained on \(dataset), the data set here is "
           + "\(info.name.rawValue); give a network of this data set")
     }
+    if architecture == nil, (try? Architecture.canonical(name)) == nil {
+      throw NetworkError(
+        .mismatch,
+        "\(path) says that it is a \"\(name)\", which is no network known here; if that is wrong, "
+          + "name the right one (--arch for teacher-dump, --teacher-arch for student-train)")
+    }
     network = try Architecture.make(name, classes: info.classes)
     try network.load(file, path: path)
-    let (fileMean, fileStd) = (
-      try file.metadata["mean"].map { try channelValues("\(path): mean", $0, positive: false) },
-      try file.metadata["std"].map { try channelValues("\(path): std", $0, positive: true) }
-    )
+    let (fileMean, fileStd) = try file.normalization(path)
     normalization = try Normalization(
       mean: mean ?? fileMean ?? info.mean, std: std ?? fileStd ?? info.std)
     weightHash = network.weightHash
@@ -89,16 +92,31 @@ extension TrainingInputs {
       identity = network.weightHash
       // The config.yaml of a run from these weights has weighed the file's normalisation already.
       let repeats = resolved.recipeInputs["initial_weights"] == identity
-      if let text = file.metadata["mean"], !repeats {
-        mean = try channelValues("\(path): mean", text, positive: false)
-      }
-      if let text = file.metadata["std"], !repeats {
-        std = try channelValues("\(path): std", text, positive: true)
+      if !repeats {
+        let its = try file.normalization(path)
+        mean = its.mean ?? mean
+        std = its.std ?? std
       }
     } else {
       network.initialize(seed: settings.seed)
     }
     let normalization = try Normalization(mean: explicitMean ?? mean, std: explicitStd ?? std)
     return (network, normalization, identity)
+  }
+}
+
+extension SafeTensors {
+  /// The normalisation that the file's metadata names.
+  ///
+  /// - Throws: `NetworkError` of a damaged file for values that are none.
+  fileprivate func normalization(_ path: String) throws -> (mean: [Float]?, std: [Float]?) {
+    do {
+      return (
+        try metadata["mean"].map { try channelValues("\(path): mean", $0, positive: false) },
+        try metadata["std"].map { try channelValues("\(path): std", $0, positive: true) }
+      )
+    } catch let error as SettingError {
+      throw NetworkError(.mismatch, error.description)
+    }
   }
 }

@@ -91,11 +91,15 @@ package final class TrainingRun {
         progress.note("saved before epoch \(trainer.epoch + 1), step \(trainer.stepInEpoch + 1)")
       }
     }
-    let summary = try makeSummary()
+    // Only a run that was killed between its last checkpoint and this place has to look again.
+    let accuracy =
+      lastAccuracy ?? inputs.accuracy(average: trainer.average?.network, on: execution)
+    let summary = try makeSummary(accuracy)
     let seconds = try directory.metrics().compactMap { $0["seconds"] as? Double }.reduce(0, +)
     let assessment = RunAssessment(inputs: inputs, settings: settings, execution: execution)
     try directory.writeReport(
-      assessment.evaluation(trainingSeconds: seconds), summary: summary)
+      assessment.evaluation(answers: accuracy.answers, trainingSeconds: seconds),
+      summary: summary)
     try directory.writeSummary(summary)
     progress.clear()
     return summary
@@ -180,11 +184,8 @@ package final class TrainingRun {
     return .object(members)
   }
 
-  private func makeSummary() throws -> JSONValue {
+  private func makeSummary(_ accuracy: RunAccuracy) throws -> JSONValue {
     let metrics = try directory.metrics()
-    // Only a run that was killed between its last checkpoint and this place has to look again.
-    let accuracy =
-      lastAccuracy ?? inputs.accuracy(average: trainer.average?.network, on: execution)
     let parameters = inputs.student.parameters.reduce(0) { $0 + $1.stateShape.reduce(1, *) }
     // The first of equal epochs, as best.safetensors is.
     let evaluated = metrics.compactMap { line -> (deciding: Double, test: Double)? in

@@ -49,8 +49,9 @@ package final class ProgressLine {
     shownWidth = line.count
   }
 
+  /// A log that takes no more is no reason to lose the work.
   private func write(_ text: String) {
-    FileHandle.standardError.write(Data(text.utf8))
+    _ = writeAll(text, to: STDERR_FILENO)
   }
 
   private func terminalWidth() -> Int {

@@ -22,6 +22,8 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
   case unstorable(what: String, reason: String)
   /// The target of a copy holds a unit that its source does not.
   case occupied(path: String, unit: String)
+  /// A directory that cannot be made here.
+  case uncreatable(path: String, reason: String)
   case io(path: String, reason: String)
 
   package var description: String {
@@ -57,6 +59,8 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
     case .occupied(let path, let unit):
       "\(path) is no copy: it holds \(unit), which the source does not; unite them with "
         + "teacher-dump merge, or copy to another directory"
+    case .uncreatable(let path, let reason):
+      "\(path) cannot be made: \(reason); choose another directory"
     case .io(let path, let reason):
       "\(path): \(reason)"
     }

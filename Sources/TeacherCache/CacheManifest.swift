@@ -102,6 +102,14 @@ package struct CacheManifest: Codable, Equatable, Sendable {
     return manifest
   }
 
+  /// Without the units whose folders were deleted, which is how damaged ones are given up: they are
+  /// made again.
+  func withoutDeleted(in directory: String) -> CacheManifest {
+    var manifest = self
+    manifest.units.removeAll { FileSystem.kind(of: directory + "/" + $0.path) == .absent }
+    return manifest
+  }
+
   /// Replaces the manifest of `directory` as a whole.
   func write(to directory: String) throws(CacheError) {
     let encoder = JSONEncoder()

@@ -19,7 +19,7 @@ package struct CachePlan: Sendable {
     } else {
       let manifest = try CacheManifest.read(from: directory)
       try identity.require(manifest.identity)
-      self.manifest = manifest
+      self.manifest = manifest.withoutDeleted(in: directory)
     }
     work = try Self.work(
       identity, manifest?.units ?? [], images: images, views: views, taps: taps,

@@ -21,6 +21,7 @@ package enum CacheTransfer {
   /// A target that holds units of its own is left alone: `.occupied`.
   package static func copy(from source: String, to target: String) throws(CacheError) {
     let manifest = try CacheManifest.read(from: source)
+    try FileSystem.makeDirectory(target)
     try FileSystem.makeDirectory(target + "/" + UnitName.folder)
     let lock = try waitForLock(target)
     defer { lock.release() }

@@ -39,8 +39,10 @@ package final class CacheWriter {
       try FileSystem.makeDirectory(directory + "/" + UnitName.folder)
       try manifest.write(to: directory)
     } else {
-      manifest = try CacheManifest.read(from: directory)
-      try identity.require(manifest.identity)
+      let listed = try CacheManifest.read(from: directory)
+      try identity.require(listed.identity)
+      manifest = listed.withoutDeleted(in: directory)
+      if manifest != listed { try manifest.write(to: directory) }
       try FileSystem.makeDirectory(directory + "/" + UnitName.folder)
     }
     self.directory = directory

@@ -116,12 +116,16 @@ package enum FileSystem {
   /// Makes a directory and those above it; the names of new ones are durable.
   static func makeDirectory(_ path: String) throws(CacheError) {
     if isDirectory(path) { return }
+    guard !path.isEmpty else { throw .uncreatable(path: "\"\"", reason: "the path is empty") }
     let above = parent(of: path)
     if above != path { try makeDirectory(above) }
     if mkdir(path, 0o777) == 0 {
       observe(.madeDirectory(path))
       try sync(above)
-    } else if errno != EEXIST || !isDirectory(path) {
+    } else if [EEXIST, ENOTDIR, ENOENT].contains(errno) {
+      let reason = String(cString: strerror(errno))
+      if !isDirectory(path) { throw .uncreatable(path: path, reason: reason) }
+    } else {
       throw error(path)
     }
   }

@@ -47,6 +47,18 @@ struct Verify: ParsableCommand {
   }
 
   func run() throws {
+    do {
+      try check()
+    } catch let error where json {
+      if let failure = failure(for: error), failure.status == Status.data {
+        let members = [("ok", JSONValue.bool(false)), ("error", .string(failure.message))]
+        printResult(JSONValue.object(members).text)
+      }
+      throw error
+    }
+  }
+
+  private func check() throws {
     let progress = ProgressLine()
     let report = try CacheReader.verify(cache) { part in
       progress.update { "checking records: \(Int(part * 100)) %" }

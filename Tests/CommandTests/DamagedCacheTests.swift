@@ -36,6 +36,33 @@ import Testing
     #expect(try verify(cache).status == 0)
   }
 
+  /// The repair that the message of a damaged unit names.
+  @Test func aDeletedUnitIsMadeAgainByTheSameDump() throws {
+    let (scratch, unit) = try SmallCache.make()
+    let cache = scratch.path + "/cache"
+    let before = try SmallCache.info(cache)["content_hash"] as? String
+    let folder = URL(fileURLWithPath: unit).deletingLastPathComponent()
+    try FileManager.default.removeItem(at: folder)
+    #expect(try verify(cache).status == 66)
+    let dump = try Program.run("teacher-dump", SmallCache.dump(scratch, views: "weak:2"))
+    #expect(dump.status == 0, "\(dump.errors)")
+    #expect(try verify(cache).status == 0)
+    #expect(try SmallCache.info(cache)["content_hash"] as? String == before)
+  }
+
+  @Test func theJSONOfAFailedCheckSaysSo() throws {
+    let (scratch, unit) = try SmallCache.make()
+    var damaged = try Data(contentsOf: URL(fileURLWithPath: unit))
+    damaged[damaged.count / 2] ^= 1
+    try damaged.write(to: URL(fileURLWithPath: unit))
+    let result = try Program.run(
+      "teacher-dump", ["verify", scratch.path + "/cache", "--json"])
+    #expect(result.status == 65)
+    let object = try Program.json(result.output)
+    #expect(object["ok"] as? Bool == false)
+    #expect((object["error"] as? String)?.contains("data.mdb") == true)
+  }
+
   /// Everything fits its manifest but the file was not written by LMDB.
   @Test func noListedFileEndsAProgramByASignal() throws {
     let (scratch, unit) = try SmallCache.make()

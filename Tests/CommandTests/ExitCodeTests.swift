@@ -146,4 +146,86 @@ struct ExitCodeTests {
     #expect(process.terminationStatus == 64)
     #expect(text.contains("\"mmx\"; expected one of avx512, avx2, baseline"))
   }
+
+  /// Standard output on a full disk ends with 74; a log that takes no more costs nothing.
+  @Test func whatTakesNoMoreBytesCrashesNothing() throws {
+    let listing = Program.process(Self.train, ["recipes"])
+    listing.standardOutput = try #require(FileHandle(forWritingAtPath: "/dev/full"))
+    let errors = Pipe()
+    listing.standardError = errors
+    try listing.run()
+    let text = String(decoding: Program.everything(from: errors), as: UTF8.self)
+    listing.waitUntilExit()
+    #expect(listing.terminationReason == .exit && listing.terminationStatus == 74)
+    #expect(text.contains("standard output cannot be written"))
+
+    let refused = Program.process(
+      Self.train,
+      [
+        "--method", "kd", "--student", "resnet8", "--dataset", "mnist", "--data", Self.digits,
+        "--output", "/nonexistent/run",
+      ])
+    refused.standardError = try #require(FileHandle(forWritingAtPath: "/dev/full"))
+    try refused.run()
+    refused.waitUntilExit()
+    #expect(refused.terminationReason == .exit && refused.terminationStatus == 64)
+  }
+
+  @Test func foldersThatCannotBeMadeAreNamed() throws {
+    let (scratch, _) = try SmallCache.make()
+    let file = scratch.path + "/images.txt"
+    for target in ["", file, file + "/below", "/proc/cache"] {
+      let result = try Program.run(Self.dump, ["copy", scratch.path + "/cache", target])
+      #expect(result.status == 73, "\(target): \(result.errors)")
+    }
+    #expect(!FileManager.default.fileExists(atPath: "/units"))
+  }
+
+  @Test func imagesBeyondAllNumbersAreMissing() throws {
+    let (scratch, _) = try SmallCache.make()
+    for image in ["4294967296", "9999999999999999"] {
+      let result = try Program.run(
+        Self.dump, ["read", scratch.path + "/cache", "--image", image, "--view", "weak:9"])
+      #expect(result.status == 66, "\(image): \(result.errors)")
+    }
+  }
+
+  /// One line of flags serves a loop over methods.
+  @Test func noMilestonesGoWithEveryMethod() throws {
+    for (milestones, status) in [("none", Int32(0)), ("5", 64)] {
+      let result = try Program.run(
+        Self.train,
+        [
+          "--method", "sskd", "--student", "resnet8", "--dataset", "mnist", "--milestones",
+          milestones, "--warmup-epochs", "0", "--print-config",
+        ])
+      #expect(result.status == status, "\(result.errors)")
+    }
+  }
+
+  /// Features are large: the command that adds them asks for one round, not for one an epoch.
+  @Test func theCommandThatAddsWhatLacksAsksForNoMoreThanIsNeeded() throws {
+    let scratch = try SmallCache.scratch()
+    let cache = scratch.path + "/cache"
+    let dump = try Program.run(
+      Self.dump, SmallCache.dump(scratch, views: "weak:2").map { $0 == "stage3" ? "none" : $0 })
+    #expect(dump.status == 0, "\(dump.errors)")
+    func lacks(_ method: String, _ rest: [String]) throws -> String {
+      let result = try Program.run(
+        Self.train,
+        [
+          "--cache", cache, "--data", Self.digits, "--method", method, "--student", "resnet8",
+          "--output", scratch.path + "/run",
+        ] + rest)
+      #expect(result.status == 66)
+      return result.errors
+    }
+    #expect(
+      try lacks("sskd", []).contains(
+        "--views weak:2 --features stage1,stage2,stage3 --feature-views weak:1 "))
+    let other = scratch.path + "/other.txt"
+    try Data("1\n2\n".utf8).write(to: URL(fileURLWithPath: other))
+    let images = try lacks("kd", ["--subset", "list:" + other])
+    #expect(images.contains("--views weak:2 ") && images.contains("--subset list:" + other))
+  }
 }

@@ -10,7 +10,7 @@ struct RecipeCommandTests {
   @Test func theListHasNameMethodStudentAndAccuracy() throws {
     let all = try run("recipes")
     #expect(all.status == 0, "\(all.errors)")
-    #expect(all.output.split(separator: "\n").count == 92)
+    #expect(all.output.split(separator: "\n").count == 96)
     let one = try run("recipes", "resnet56-resnet20-crld")
     let lines = one.output.split(separator: "\n")
     #expect(lines.count == 2)

@@ -31,9 +31,9 @@ struct RecipeTests {
     let teacher = try #require(summary.remarks["teacher"]?.split(separator: " ").first)
     if parts[1].hasPrefix("lt") {
       #expect(settings.subset.description == "exp:\(parts[1].dropFirst(2))")
-      #expect(settings.student == "resnet32_s")
+      #expect(settings.student == (settings.method == .ldam ? "resnet32_s_normed" : "resnet32_s"))
       #expect(settings.mean == [0.4914, 0.4822, 0.4465])
-      #expect(teacher == (settings.method == .ce ? "none" : "resnet32_s"))
+      #expect(teacher == ([.kd, .bkd].contains(settings.method) ? "resnet32_s" : "none"))
     } else {
       #expect(settings.subset == .all)
       #expect(settings.student.lowercased() == parts[parts.count - 2])
@@ -54,7 +54,7 @@ struct RecipeTests {
       #expect(settings.milestones == [160, 180])
       #expect(settings.warmupEpochs == 5)
       #expect(settings.weightDecay == 2e-4)
-      if settings.method != .ce { #expect(settings.temperature == 2) }
+      if [.kd, .bkd].contains(settings.method) { #expect(settings.temperature == 2) }
     } else {
       #expect(settings.epochs == 240)
       #expect(settings.batchSize == 64)
@@ -91,6 +91,19 @@ struct RecipeTests {
       #expect(plain.kd.ceWeight == 1)
       #expect(plain.kd.kdWeight == 1)
     }
+  }
+
+  /// methods.md §2.4.
+  @Test(arguments: ["cifar10", "cifar100"])
+  func theBaselinesOfLongTailsAreTheirPapers(dataset: String) throws {
+    let margins = try settings("\(dataset)-lt100-ldam").ldam
+    #expect(margins.maxMargin == 0.5)
+    #expect(margins.scale == 30)
+    #expect(margins.beta == 0.9999)
+    #expect(margins.reweightFromEpoch == 160)
+    let focal = try settings("\(dataset)-lt100-focal").focal
+    #expect(focal.gamma == 1)
+    #expect(focal.beta == 0)
   }
 
   /// methods.md §4.2 and the twelve pairs of §4.4.

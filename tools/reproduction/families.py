@@ -22,7 +22,7 @@ def bkd():
     """CIFAR-10-LT and CIFAR-100-LT, ratio 100, resnet32_s teaches resnet32_s (BKD §2.3).
 
     200 epochs become 40: the drops after 160 and 180 come after 32 and 36, the warm-up of five
-    epochs takes one, and on CIFAR-10 the weights are on from epoch 32 (of 160). The first CE run is
+    epochs takes one, which then has the full rate already, and on CIFAR-10 the weights are on from epoch 32 (of 160). The first CE run is
     the teacher, and no student has its seed: it would start from the teacher's own initial weights.
     """
     experiments = []
@@ -97,7 +97,8 @@ def crld(weights):
     common = (*flags("--student resnet20 --eval-every 3"), *schedule(24))
     store = pair_cache(weights)
     rows = [
-        ("ce", "CE", "--method ce", "69.06", None),
+        # As many views as those who learn from the cache.
+        ("ce", "CE", "--method ce --views weak:8", "69.06", None),
         ("kd", "KD", "--method kd", "70.66", store),
         ("dkd", "DKD", "--method dkd --set dkd.beta=2 --set dkd.warmup=2", "71.97", store),
         ("crld", "CRLD", "--method crld", "72.10", store),
@@ -117,12 +118,17 @@ def crld(weights):
                    (*flags("--method crld " + text), *common), cache=store)
         for key, title, text in ablations]
     full = (*flags("--student resnet20 --eval-every 10"), *schedule(240))
+    many = Cache("cifar100-resnet56-full", store.teacher, "cifar100", "weak:all,strong:24")
     experiments += [
         Experiment(f"crld-full-{key}-s0", "crld", title, "cifar100",
-                   (*flags(f"--method {key}"), *full), cache=store, published=published,
+                   (*flags(f"--method {key}"), *full), cache=many, published=published,
                    is_background=True)
         for key, title, published in (("kd", "KD", "70.66"), ("crld", "CRLD", "72.10"))]
     return experiments
+
+
+# From the runs sskd-lr-*; set it again when they are repeated.
+SSKD_RATE = "0.1"
 
 
 def sskd(weights):
@@ -144,7 +150,7 @@ def sskd(weights):
     ]
     return tuning + [
         Experiment(f"sskd-{key}-s{seed}", "sskd", title, "cifar100",
-                   (*common, "--epochs", "24", "--lr", "0.1", *flags(text)), seed=seed, cache=store)
+                   (*common, "--epochs", "24", "--lr", SSKD_RATE, *flags(text)), seed=seed, cache=store)
         for seed in range(2) for key, title, text in rows]
 
 

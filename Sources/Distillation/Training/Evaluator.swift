@@ -54,25 +54,31 @@ package func evaluate(
   normalization: Normalization, execution: Execution
 ) -> Accuracy {
   let looked = chosen ?? Array(0..<images.count)
-  let said = predict(
+  return predict(
     network, looked.map { ViewKey(image: $0, view: .plain) },
     renderer: ViewRenderer(images: images, info: info, seed: 0), normalization: normalization,
-    execution: execution)
-  var counts = (correct: 0, correctInFive: 0)
-  var classImages = Array(repeating: 0, count: network.classes)
-  var classCorrect = classImages
-  for (i, label) in said.labels.enumerated() {
-    let rank = rank(of: label, in: said.logits[(i * said.classes)..<((i + 1) * said.classes)])
-    classImages[label] += 1
-    if rank == 0 {
-      counts.correct += 1
-      classCorrect[label] += 1
+    execution: execution
+  ).accuracy
+}
+
+extension Predictions {
+  package var accuracy: Accuracy {
+    var counts = (correct: 0, correctInFive: 0)
+    var classImages = Array(repeating: 0, count: classes)
+    var classCorrect = classImages
+    for (i, label) in labels.enumerated() {
+      let rank = rank(of: label, in: logits[(i * classes)..<((i + 1) * classes)])
+      classImages[label] += 1
+      if rank == 0 {
+        counts.correct += 1
+        classCorrect[label] += 1
+      }
+      if rank < 5 { counts.correctInFive += 1 }
     }
-    if rank < 5 { counts.correctInFive += 1 }
+    return Accuracy(
+      images: labels.count, correct: counts.correct, correctInFive: counts.correctInFive,
+      classImages: classImages, classCorrect: classCorrect)
   }
-  return Accuracy(
-    images: looked.count, correct: counts.correct, correctInFive: counts.correctInFive,
-    classImages: classImages, classCorrect: classCorrect)
 }
 
 /// How many classes come before the label: those with a larger logit, or an equal one and a lower
