@@ -150,7 +150,7 @@ struct ExitCodeTests {
   /// Standard output on a full disk ends with 74; a log that takes no more costs nothing.
   @Test func whatTakesNoMoreBytesCrashesNothing() throws {
     let listing = Program.process(Self.train, ["recipes"])
-    listing.standardOutput = try #require(FileHandle(forWritingAtPath: "/dev/full"))
+    listing.standardOutput = try FileHandle(forWritingTo: URL(fileURLWithPath: "/dev/full"))
     let errors = Pipe()
     listing.standardError = errors
     try listing.run()
@@ -165,7 +165,7 @@ struct ExitCodeTests {
         "--method", "kd", "--student", "resnet8", "--dataset", "mnist", "--data", Self.digits,
         "--output", "/nonexistent/run",
       ])
-    refused.standardError = try #require(FileHandle(forWritingAtPath: "/dev/full"))
+    refused.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: "/dev/full"))
     try refused.run()
     refused.waitUntilExit()
     #expect(refused.terminationReason == .exit && refused.terminationStatus == 64)
