@@ -74,9 +74,10 @@ class Runner:
                 if not self.is_stopping:
                     self.failures.append(str(error))
                     print(error, flush=True)
-            with self.turn:
-                self.running_jobs.discard(job.name)
-                self.turn.notify_all()
+            finally:  # whatever went wrong, the others must not wait for it
+                with self.turn:
+                    self.running_jobs.discard(job.name)
+                    self.turn.notify_all()
 
     def next(self):
         ready = (job for job in self.todo if all(self.is_done(need) for need in job.needs))
