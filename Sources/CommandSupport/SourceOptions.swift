@@ -38,14 +38,16 @@ package struct SourceOptions: ParsableArguments {
   package init() {}
 
   /// Opens everything that a run is made of and checks that it fits together.
+  ///
+  /// - Parameter output: the run's folder, which may hold this run already.
   package func openSession(
     _ options: SettingOptions, _ codec: CodecOptions, on execution: Execution,
-    isPreview: Bool = false
+    output: String? = nil, isPreview: Bool = false
   ) throws -> TrainingSession {
-    return try TrainingSession(
+    try TrainingSession(
       teacher: makeTeacher(codec), dataPath: requireData(), initialWeights: `init`,
       flags: flags(options), sets: options.sets, recipe: try options.openRecipe(),
-      execution: execution, isPreview: isPreview)
+      execution: execution, output: output, isPreview: isPreview)
   }
 
   /// The configuration that a run would have, without training, and what the user should know: with
@@ -53,10 +55,11 @@ package struct SourceOptions: ParsableArguments {
   /// known.
   package func preview(
     _ options: SettingOptions, _ codec: CodecOptions,
-    on execution: @autoclosure () throws -> Execution
+    on execution: @autoclosure () throws -> Execution, output: String?
   ) throws -> (configuration: RunConfiguration, notes: [String]) {
     guard data == nil else {
-      let session = try openSession(options, codec, on: execution(), isPreview: true)
+      let session = try openSession(
+        options, codec, on: execution(), output: output, isPreview: true)
       return (session.configuration, session.notes)
     }
     let recipe = try options.openRecipe()

@@ -106,15 +106,10 @@ extension DumpSession {
             (Double(position) * 0.618_033_988_75).truncatingRemainder(dividingBy: 1)
               * Double(images.count))]
       }
-      let keys = ids.flatMap { id in requests.map { ViewKey(image: id, view: $0.view) } }
-      let output = try pass.run(keys, keeping: Set(requests.flatMap(\.taps)))
-      for (i, id) in ids.enumerated() {
-        let records = requests.enumerated().map { j, wanted in
-          output.record(i * requests.count + j, wanted)
-        }
-        try sample.size.add(records, image: id, label: 0)
+      for (id, views) in zip(ids, try evaluate(ids, requests)) {
+        try sample.size.add(views, image: id, label: 0)
       }
-      if sample.images == 0 { start = .now } else { timed += keys.count }
+      if sample.images == 0 { start = .now } else { timed += ids.count * requests.count }
       sample.images += ids.count
     } while timed == 0 || Experiments.seconds(.now - start) < time
     sample.secondsPerView = Experiments.seconds(.now - start) / Double(timed)

@@ -44,14 +44,21 @@ package struct DumpRequest: Sendable {
   /// The views whose features are stored.
   var featureViews: [View] { form.featureViews.views(in: dataset.info) }
 
+  /// One round of what is stored, for a hint: features take most of a cache.
+  private var smallestPart: ViewSet {
+    if views.weak > 0 { return ViewSet(weak: 1) }
+    if views.plain { return ViewSet(plain: true) }
+    return views.crops ? ViewSet(crops: true) : ViewSet(strong: 1)
+  }
+
   /// - Throws: ``SettingError`` where features are wanted of views that are not.
   func check() throws {
     guard !form.taps.isEmpty else { return }
     if let view = featureViews.first(where: { !views.contains($0) }) {
       throw SettingError(
         .usage,
-        "--feature-views \(form.featureViews) asks for \(view), which is not among --views \(views)"
-      )
+        "--feature-views \(form.featureViews) asks for \(view), which is not among --views \(views); "
+          + "name views of that list, such as --feature-views \(smallestPart)")
     }
   }
 }

@@ -91,41 +91,54 @@ package final class DumpSession {
       let unit = try writer.begin(work)
       let remaining = unit.remainingImages
       done += (work.images.count - remaining.count) * work.requests.count
-      var seen = 0
       let perBatch = max(request.batchSize / work.requests.count, 1)
       for first in stride(from: 0, to: remaining.count, by: perBatch) {
         let batch = Array(remaining[first..<min(first + perBatch, remaining.count)])
-        try store(batch, work, in: unit)
-        seen += batch.count * work.requests.count
-        progress.update {
-          let rate = Double(done + seen) / seconds(clock.now - start)
-          return "unit \(number + 1)/\(units.count)  \(grouped(done + seen)) of \(grouped(total)) "
-            + "views  \(Int(rate)) views/s  "
-            + "\(durationText(Double(total - done - seen) / max(rate, 1e-9))) left"
+        var isStopping = false
+        let records = try evaluate(batch, work.requests) { views in
+          done += views
+          progress.update {
+            let rate = Double(done) / seconds(clock.now - start)
+            return "unit \(number + 1)/\(units.count)  \(grouped(done)) of \(grouped(total)) "
+              + "views  \(Int(rate)) views/s  "
+              + "\(durationText(Double(total - done) / max(rate, 1e-9))) left"
+          }
+          isStopping = shouldStop()
+          return isStopping
         }
-        if shouldStop() {
+        for (id, views) in zip(batch, records) {
+          try unit.append(image: id, label: labels[id], views: views)
+        }
+        if isStopping {
           try unit.commit()
           throw Stopped()
         }
       }
       try unit.seal()
-      done += seen
     }
     progress.clear()
     return DumpReport(views: total, seconds: seconds(clock.now - start))
   }
 
-  /// Runs the teacher over the views of a few images and stores them.
-  private func store(_ ids: [Int], _ work: WorkUnit, in unit: UnitWriter) throws {
-    let keys = ids.flatMap { id in
-      work.requests.map { ViewKey(image: id, view: $0.view) }
-    }
-    let output = try pass.run(keys, keeping: Set(work.requests.flatMap(\.taps)))
-    for (i, id) in ids.enumerated() {
-      let records = work.requests.enumerated().map { j, wanted in
-        output.record(i * work.requests.count + j, wanted)
+  /// What the teacher says about views of a few images, found a batch at a time.
+  ///
+  /// - Parameter shouldStop: called after each batch with its number of views; true ends the work.
+  /// - Returns: the records of each image whose views were all seen, in the order of `ids`.
+  func evaluate(
+    _ ids: [Int], _ requests: [ViewRequest], shouldStop: (Int) -> Bool = { _ in false }
+  ) throws -> [[ViewRecord]] {
+    let taps = Set(requests.flatMap(\.taps))
+    var records: [ViewRecord] = []
+    for batch in TeacherPass.batches(of: ids.count * requests.count, atMost: request.batchSize) {
+      let keys = batch.map {
+        ViewKey(image: ids[$0 / requests.count], view: requests[$0 % requests.count].view)
       }
-      try unit.append(image: id, label: labels[id], views: records)
+      let output = try pass.run(keys, keeping: taps)
+      records += batch.map { output.record($0 - batch.lowerBound, requests[$0 % requests.count]) }
+      if shouldStop(batch.count) { break }
+    }
+    return (0..<records.count / requests.count).map {
+      Array(records[$0 * requests.count..<($0 + 1) * requests.count])
     }
   }
 }

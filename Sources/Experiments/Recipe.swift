@@ -22,6 +22,11 @@ package struct Recipe: Sendable {
   ///   that cannot be read, and keys of mdistiller that cannot be followed.
   package static func read(_ path: String) throws(SettingError) -> Recipe {
     let data: Data
+    var isFolder: ObjCBool = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+      throw SettingError(
+        .recipe, "\(path) is a folder; expected a YAML file, such as the config.yaml of a run")
+    }
     do {
       let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
       defer { try? handle.close() }

@@ -101,7 +101,10 @@ package struct ResolvedSettings: Sendable {
       settings.milestones = []
       settings.warmupEpochs = 0
     }
-    try settings.settle(explicit: Set(given.map(\.key)))
+    do { try settings.settle(explicit: Set(given.map(\.key))) } catch {
+      throw error.kind == .recipe
+        ? SettingError(.recipe, "\(recipe?.path ?? ""): \(error.description)") : error
+    }
     self.settings = settings
     explicit = Set(given.map(\.key))
     inRecipe = Set(fromRecipe.map(\.key))

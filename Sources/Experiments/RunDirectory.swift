@@ -1,6 +1,7 @@
 import Foundation
 package import Networks
 package import Reporting
+import TeacherCache
 
 /// An output directory that cannot be used as asked.
 package struct RunError: Error, CustomStringConvertible, Sendable {
@@ -34,7 +35,8 @@ package final class RunDirectory {
 
   package let path: String
   package let progress: Progress
-  private let lock: Int32
+  /// nil in a finished run, which nobody writes to and which may lie on read-only media.
+  private let lock: Int32?
 
   package var lastWeights: String { path + "/last.safetensors" }
   package var bestWeights: String { path + "/best.safetensors" }
@@ -43,38 +45,64 @@ package final class RunDirectory {
   package var statePath: String { path + "/state.safetensors" }
   private var metricsPath: String { path + "/metrics.jsonl" }
   private var summaryPath: String { path + "/summary.json" }
-  private var configurationPath: String { path + "/config.yaml" }
 
   /// Makes the directory, or opens one that holds a run of exactly this configuration.
   package init(_ path: String, configuration: RunConfiguration) throws {
     self.path = path
     try makeDirectory(path)
-    lock = try Self.takeLock(path)
-    let configurationPath = path + "/config.yaml"
-    if let data = FileManager.default.contents(atPath: configurationPath) {
-      let found = String(decoding: data, as: UTF8.self)
-      if let difference = configuration.firstDifference(from: found) {
-        close(lock)
-        throw RunError(
-          .otherConfiguration,
-          "\(path) holds a run with \(difference.field) = \(difference.there); this one has "
-            + "\(difference.here); choose another --output, or delete the folder to begin again")
+    if try Self.holds(configuration, path), Self.has("summary.json", path) {
+      (lock, progress) = (nil, .finished)
+      return
+    }
+    let descriptor = try Self.takeLock(path)
+    do {
+      // Under the lock once more: another process may have begun a run, or have finished this one.
+      if try !Self.holds(configuration, path) {
+        try Self.write(Array(configuration.yaml.utf8), to: path + "/config.yaml")
       }
-    } else {
-      try Self.write(Array(configuration.yaml.utf8), to: configurationPath)
+      if Self.has("summary.json", path) {
+        progress = .finished
+      } else if Self.has("state.safetensors", path) {
+        progress = .started(try SafeTensors.read(path + "/state.safetensors"))
+      } else {
+        progress = .fresh
+      }
+    } catch {
+      close(descriptor)
+      throw error
     }
-    if FileManager.default.fileExists(atPath: path + "/summary.json") {
-      progress = .finished
-    } else if FileManager.default.fileExists(atPath: path + "/state.safetensors") {
-      progress = .started(try SafeTensors.read(path + "/state.safetensors"))
-    } else {
-      progress = .fresh
-    }
+    lock = descriptor
   }
 
   deinit {
+    guard let lock else { return }
     flock(lock, LOCK_UN)  // a child between fork and exec would hold on to it
     close(lock)
+  }
+
+  /// Whether the folder holds a run of this configuration; false where it holds none.
+  private static func holds(_ configuration: RunConfiguration, _ path: String) throws -> Bool {
+    guard let data = FileManager.default.contents(atPath: path + "/config.yaml") else {
+      if has(CacheManifest.fileName, path) {
+        throw RunError(.cannotCreate, "\(path) is a teacher cache; choose another --output")
+      }
+      guard !has("config.yaml", path) else {
+        throw RunError(.permission, "\(path)/config.yaml cannot be read; ask its owner")
+      }
+      return false
+    }
+    let found = String(decoding: data, as: UTF8.self)
+    if let difference = configuration.firstDifference(from: found) {
+      throw RunError(
+        .otherConfiguration,
+        "\(path) holds a run with \(difference.field) = \(difference.there); this one has "
+          + "\(difference.here); choose another --output, or delete the folder to begin again")
+    }
+    return true
+  }
+
+  private static func has(_ name: String, _ path: String) -> Bool {
+    FileManager.default.fileExists(atPath: path + "/" + name)
   }
 
   /// Keeps the first `epochs` lines of metrics.jsonl: those that the checkpoint knows of.
@@ -98,9 +126,13 @@ package final class RunDirectory {
   /// The metrics of the finished epochs, oldest first.
   package func metrics() throws -> [[String: Any]] {
     let data = FileManager.default.contents(atPath: metricsPath) ?? Data()
-    return try data.split(separator: UInt8(ascii: "\n")).map { line in
-      guard let object = try JSONSerialization.jsonObject(with: line) as? [String: Any] else {
-        throw RunError(.malformed, "\(metricsPath): a line is not a JSON object")
+    let lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    return try lines.enumerated().filter { !$1.isEmpty }.map { number, line in
+      guard let object = (try? JSONSerialization.jsonObject(with: line)) as? [String: Any] else {
+        throw RunError(
+          .malformed,
+          "\(metricsPath): line \(number + 1) is not a JSON object; restore the file, or delete the "
+            + "run's folder to begin again")
       }
       return object
     }

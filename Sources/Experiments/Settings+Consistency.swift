@@ -14,12 +14,14 @@ extension Settings {
   /// Refuses settings that contradict each other or would do nothing in this run, and puts aside
   /// those of a recipe that a flag has overridden.
   ///
-  /// - Parameter explicit: the keys that a flag or `--set` named.
+  /// - Parameter explicit: the keys that a flag or `--set` named; a contradiction of others alone is
+  ///   the recipe's.
   package mutating func settle(explicit: Set<String>) throws(SettingError) {
     try settleSchedule(explicit: explicit)
     if nesterov, momentum == 0 {
       throw SettingError(
-        .usage, "nesterov is a form of the momentum, which is 0; give --momentum or leave it out")
+        explicit.isDisjoint(with: ["nesterov", "momentum"]) ? .recipe : .usage,
+        "nesterov is a form of the momentum, which is 0; give --momentum or leave it out")
     }
     if explicit.contains("temperature"), !method.needsTeacherLogits {
       throw SettingError(
@@ -47,7 +49,7 @@ extension Settings {
     case .cosine:
       if method == .sskd {
         throw SettingError(
-          .usage,
+          explicit.isDisjoint(with: ["schedule", "method"]) ? .recipe : .usage,
           "schedule=cosine does not go with sskd: the rate drops inside each of its parts; "
             + "use --set sskd.drops=0.6,0.85")
       }
@@ -57,7 +59,7 @@ extension Settings {
       }
       guard minimumLearningRate <= learningRate else {
         throw SettingError(
-          .usage,
+          explicit.isDisjoint(with: ["min_lr", "lr"]) ? .recipe : .usage,
           "min_lr is \(plain(minimumLearningRate)), above the base rate of \(plain(learningRate))")
       }
       milestones = []

@@ -77,6 +77,12 @@ struct TeacherViews {
           "augmentation \(kind)", found.augmentations[kind] ?? "absent", version)
       }
       settings.viewSeed = found.viewSeed
+      let unfinished = cache.info.unfinishedUnits
+      if unfinished > 0 {
+        notes.append(
+          "\(cache.directory) has \(unfinished) unfinished "
+            + "\(unfinished == 1 ? "unit" : "units"): this run uses only what is sealed")
+      }
       // The architecture tells all taps, also those that the cache does not hold.
       teacherTaps =
         (try? Architecture.make(found.teacherArchitecture, classes: found.classes).taps)
@@ -97,17 +103,23 @@ struct TeacherViews {
       if let cache, cache.identity.cacheID == repeats, let then = settings.views, !then.plain {
         (held.weak, held.crops) = (then.weak, then.crops)
         if then.strong > 0 { held.strong = then.strong }
-        if settings.featureRounds != nil { features.crops = false }
       }
       views = held
-      if let rounds = settings.featureRounds, !features.crops { features.weak = rounds }
       if let cache, settings.method.needsTeacher {
         teacher = CachedTeacher(cache, taps: taps, renderer: renderer, on: execution)
       }
     } else {
       views = settings.views ?? rounds
       features = ViewSet(plain: views.plain, weak: views.weak, crops: views.crops)
-      if let rounds = settings.featureRounds { features.weak = rounds }
+    }
+    if let rounds = settings.featureRounds, !settings.plainViews {
+      guard !features.crops || features.weak >= rounds else {
+        throw SettingError(
+          .usage,
+          "sskd.feature_rounds is \(rounds), but there are features of weak:all, which has every "
+            + "round; leave it out")
+      }
+      (features.weak, features.crops) = (rounds, false)
     }
     featureViews = settings.plainViews ? ViewSet(plain: true) : features
     if settings.method.needsTeacherFeatures, !settings.plainViews, !features.crops,

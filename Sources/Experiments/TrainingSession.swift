@@ -34,15 +34,23 @@ package struct TrainingSession {
   ///   - initialWeights: weight file that the student starts from.
   ///   - flags: (key, value) of the settings given as flags.
   ///   - sets: `key=value` texts.
+  ///   - output: the run's folder; one that holds a run already goes on with the views of that run,
+  ///     although its cache may hold more views by now.
   ///   - isPreview: nothing will be trained, so a cache that is written through stays untouched.
   package init(
     teacher choice: TeacherChoice, dataPath: String, initialWeights: String?,
     flags: [(key: String, value: String)], sets: [String], recipe: Recipe?, execution: Execution,
-    isPreview: Bool = false
+    output: String? = nil, isPreview: Bool = false
   ) throws {
     let (resolved, cache) = try Self.resolve(
       choice, flags: flags, sets: sets, recipe: recipe)
     var settings = resolved.settings
+    var repeats = resolved.recipeInputs["cache_id"]
+    if let cacheID = cache?.identity.cacheID, repeats != cacheID, let output,
+      settings.takeViews(ofRunIn: output, cacheID: cacheID)
+    {
+      repeats = cacheID
+    }
     settings.student = try Architecture.canonical(settings.student)
     if cache == nil, settings.method.needsTeacher, case .none = choice {
       throw SettingError(
@@ -64,7 +72,7 @@ package struct TrainingSession {
 
     var source = try TeacherViews(
       choice: choice, cache: cache, data: data, settings: &settings,
-      repeats: resolved.recipeInputs["cache_id"], execution: execution)
+      repeats: repeats, execution: execution)
     let split = ValidationSplit(
       images: source.images, labels: source.images.map { data.train.labels[$0] },
       classes: data.info.classes, fraction: settings.validationFraction, seed: settings.seed)
@@ -97,7 +105,7 @@ package struct TrainingSession {
       let path = contents.directory
       throw MissingFromCache(
         description: "\(path) lacks \(lacking); this adds it: "
-          + requirements.command(identity, path: path))
+          + requirements.command(identity, path: path, dataPath: dataPath))
     }
     // Only now, so that a run that is refused leaves no trace in the cache.
     if !isPreview { try source.openWriteThrough() }
@@ -114,9 +122,18 @@ package struct TrainingSession {
         ("dataset_hash", source.datasetHash), ("image_ids", Self.hash(of: images)),
         source.identity, ("initial_weights", student.identity),
       ])
-    notes =
-      settings.unreachedEpochs + source.notes + (recipe?.notes ?? [])
-      + (recipe.map(configuration.departures) ?? [])
+    var notes = settings.unreachedEpochs + source.notes
+    if let recipe {
+      notes += recipe.notes + configuration.departures(from: recipe)
+      if let said = recipe.settings.last(where: { $0.key == "dataset" })?.value,
+        said.lowercased() != settings.dataset.rawValue
+      {
+        notes.append(
+          "\(recipe.path) is for \(said); this run is on \(settings.dataset.rawValue), with the "
+            + "other settings of that recipe")
+      }
+    }
+    self.notes = notes
   }
 
   /// SHA-256 of the image ids as decimal lines.

@@ -42,7 +42,7 @@ package struct UnitEntry: Codable, Equatable, Sendable {
 
 /// What a cache consists of: `manifest.json`.
 package struct CacheManifest: Codable, Equatable, Sendable {
-  static let fileName = "manifest.json"
+  package static let fileName = "manifest.json"
   static let format = "teacher-cache"
   static let lmdbFormat = "0.9"
   private static let byteLimit = 64 << 20
@@ -68,7 +68,7 @@ package struct CacheManifest: Codable, Equatable, Sendable {
   /// Reads and checks the manifest of the cache at `directory`.
   static func read(from directory: String) throws(CacheError) -> CacheManifest {
     let path = directory + "/" + fileName
-    guard FileSystem.kind(of: path) == .file else { throw .notACache(path: directory) }
+    guard try FileSystem.kind(of: path) == .file else { throw .notACache(path: directory) }
     let bytes = try FileSystem.read(path, limit: byteLimit)
     struct Head: Decodable {
       let format: String
@@ -104,9 +104,14 @@ package struct CacheManifest: Codable, Equatable, Sendable {
 
   /// Without the units whose folders were deleted, which is how damaged ones are given up: they are
   /// made again.
-  func withoutDeleted(in directory: String) -> CacheManifest {
+  func withoutDeleted(in directory: String) throws(CacheError) -> CacheManifest {
     var manifest = self
-    manifest.units.removeAll { FileSystem.kind(of: directory + "/" + $0.path) == .absent }
+    manifest.units = []
+    for unit in units {
+      if try FileSystem.kind(of: directory + "/" + unit.path) != .absent {
+        manifest.units.append(unit)
+      }
+    }
     return manifest
   }
 

@@ -14,12 +14,12 @@ package struct CachePlan: Sendable {
     _ directory: String, identity: CacheIdentity, images: [Int], views: [View], taps: [TapShape],
     featureViews: [View]
   ) throws(CacheError) {
-    if FileSystem.kind(of: directory + "/" + CacheManifest.fileName) == .absent {
+    if try FileSystem.kind(of: directory + "/" + CacheManifest.fileName) == .absent {
       manifest = nil
     } else {
       let manifest = try CacheManifest.read(from: directory)
       try identity.require(manifest.identity)
-      self.manifest = manifest.withoutDeleted(in: directory)
+      self.manifest = try manifest.withoutDeleted(in: directory)
     }
     work = try Self.work(
       identity, manifest?.units ?? [], images: images, views: views, taps: taps,

@@ -19,13 +19,19 @@ package enum CacheTransfer {
   /// Several callers may ask for the same copy at once: one copies, the others wait for it and
   /// then find it done. The manifest comes last, so that `target` is a cache when it is complete.
   /// A target that holds units of its own is left alone: `.occupied`.
-  package static func copy(from source: String, to target: String) throws(CacheError) {
+  ///
+  /// - Parameter onWait: called once if another process holds the target, with who that is.
+  package static func copy(
+    from source: String, to target: String, onWait: (String) -> Void = { _ in }
+  ) throws(CacheError) {
     let manifest = try CacheManifest.read(from: source)
+    if (try? CacheManifest.read(from: target)) == manifest { return }
+    try manifest.requireFiles(in: source)
     try FileSystem.makeDirectory(target)
     try FileSystem.makeDirectory(target + "/" + UnitName.folder)
-    let lock = try waitForLock(target)
+    let lock = try waitForLock(target, onWait)
     defer { lock.release() }
-    if FileSystem.kind(of: target + "/" + CacheManifest.fileName) != .absent {
+    if try FileSystem.kind(of: target + "/" + CacheManifest.fileName) != .absent {
       let present = try CacheManifest.read(from: target)
       try manifest.identity.require(present.identity)
       if present == manifest { return }
@@ -55,18 +61,20 @@ package enum CacheTransfer {
   ) throws(CacheError) -> MergeReport {
     guard let first = sources.first else { preconditionFailure("nothing to merge") }
     let identity = try CacheManifest.read(from: first).identity
-    for source in sources.dropFirst() {
-      try identity.require(CacheManifest.read(from: source).identity)
+    var manifests: [CacheManifest] = []
+    for source in sources {
+      let manifest = try CacheManifest.read(from: source)
+      try identity.require(manifest.identity)
+      try manifest.requireFiles(in: source)
+      manifests.append(manifest)
     }
     let writer = try CacheWriter.open(
       target, identity: identity, kernelLevel: "",
       allowNetworkFileSystem: allowNetworkFileSystem)
     defer { writer.close() }
     var report = MergeReport()
-    for source in sources {
-      for entry in try CacheManifest.read(from: source).units {
-        try take(entry, from: source, into: writer, &report)
-      }
+    for (source, manifest) in zip(sources, manifests) {
+      for entry in manifest.units { try take(entry, from: source, into: writer, &report) }
     }
     return report
   }
@@ -75,7 +83,6 @@ package enum CacheTransfer {
     _ entry: UnitEntry, from source: String, into writer: CacheWriter, _ report: inout MergeReport
   ) throws(CacheError) {
     if !writer.manifest.units.contains(where: { $0.overlaps(entry) || $0.path == entry.path }) {
-      try UnitReader.checkFile(entry, source + "/" + entry.path)
       try copyUnit(entry, from: source, to: writer.directory)
       try writer.add([entry])
       report.unitsCopied += 1
@@ -104,8 +111,8 @@ package enum CacheTransfer {
     let name = entry.path.split(separator: "/").last.map(String.init) ?? entry.path
     let folder = target + "/" + UnitName.folder + "/"
     let temporary = folder + ".copy-" + name
-    for leftover in [temporary, folder + name] where FileSystem.kind(of: leftover) != .absent {
-      try FileSystem.remove(leftover)
+    for leftover in [temporary, folder + name] {
+      if try FileSystem.kind(of: leftover) != .absent { try FileSystem.remove(leftover) }
     }
     try FileSystem.makeDirectory(temporary)
     let path = source + "/" + entry.path + "/data.mdb"
@@ -118,15 +125,25 @@ package enum CacheTransfer {
   }
 
   /// The writer's lock of `target`, tried every tenth of a second for up to an hour.
-  private static func waitForLock(_ target: String) throws(CacheError) -> WriterLock {
-    for _ in 0..<36_000 {
+  private static func waitForLock(
+    _ target: String, _ onWait: (String) -> Void
+  ) throws(CacheError) -> WriterLock {
+    for attempt in 0..<36_000 {
       do throws(CacheError) {
         return try WriterLock(target)
       } catch {
-        guard case .locked = error else { throw error }
+        guard case .locked(_, let holder) = error else { throw error }
+        if attempt == 0 { onWait(holder) }
         usleep(100_000)
       }
     }
     return try WriterLock(target)
+  }
+}
+
+extension CacheManifest {
+  /// Refuses a source that lacks a file, or has one of another size, before its target is touched.
+  fileprivate func requireFiles(in directory: String) throws(CacheError) {
+    for entry in units { try UnitReader.checkFile(entry, directory + "/" + entry.path) }
   }
 }

@@ -34,14 +34,14 @@ package final class CacheWriter {
     }
     try FileSystem.makeDirectory(directory)
     lock = try WriterLock(directory)
-    if FileSystem.kind(of: directory + "/" + CacheManifest.fileName) == .absent {
+    if try FileSystem.kind(of: directory + "/" + CacheManifest.fileName) == .absent {
       manifest = CacheManifest(identity: identity)
       try FileSystem.makeDirectory(directory + "/" + UnitName.folder)
       try manifest.write(to: directory)
     } else {
       let listed = try CacheManifest.read(from: directory)
       try identity.require(listed.identity)
-      manifest = listed.withoutDeleted(in: directory)
+      manifest = try listed.withoutDeleted(in: directory)
       if manifest != listed { try manifest.write(to: directory) }
       try FileSystem.makeDirectory(directory + "/" + UnitName.folder)
     }
@@ -58,7 +58,7 @@ package final class CacheWriter {
     for name in FileSystem.names(in: unitsDirectory) where !name.hasPrefix(".") {
       if listed.contains(UnitName.folder + "/" + name) { continue }
       let unsealed = unsealedDirectory(name)
-      if FileSystem.kind(of: unsealed) != .absent { try FileSystem.remove(unsealed) }
+      if try FileSystem.kind(of: unsealed) != .absent { try FileSystem.remove(unsealed) }
       try FileSystem.move(unitsDirectory + "/" + name, to: unsealed)
     }
   }
@@ -129,7 +129,7 @@ package final class CacheWriter {
     let data = writer.directory + "/data.mdb"
     let lockFile = writer.directory + "/lock.mdb"
     // One that another program's LMDB made while it began this unit.
-    if FileSystem.kind(of: lockFile) != .absent { try FileSystem.remove(lockFile) }
+    if try FileSystem.kind(of: lockFile) != .absent { try FileSystem.remove(lockFile) }
     try FileSystem.sync(data)
     try FileSystem.sync(writer.directory)
     let entry = UnitEntry(

@@ -24,9 +24,15 @@ package enum FileSystem {
   private static func observe(_ change: Change) { observer?.note(change) }
 
   /// What lies at `path` itself; links are not followed.
-  static func kind(of path: String) -> Kind {
+  ///
+  /// - Throws: where one cannot look, as in a folder without permission: what lies there is not
+  ///   absent, and nobody may treat it so.
+  static func kind(of path: String) throws(CacheError) -> Kind {
     var status = stat()
-    guard lstat(path, &status) == 0 else { return .absent }
+    guard lstat(path, &status) == 0 else {
+      guard errno == ENOENT || errno == ENOTDIR else { throw error(path) }
+      return .absent
+    }
     return switch status.st_mode & S_IFMT {
     case S_IFREG: .file
     case S_IFDIR: .directory
@@ -146,7 +152,9 @@ package enum FileSystem {
       try FileManager.default.removeItem(atPath: path)
       observe(.removed(path))
     } catch {
-      if kind(of: path) != .absent { throw .io(path: path, reason: "cannot be removed: \(error)") }
+      if (try? kind(of: path)) != .absent {
+        throw .io(path: path, reason: "cannot be removed: \(error)")
+      }
     }
   }
 
@@ -159,7 +167,9 @@ package enum FileSystem {
   /// `path`, or the nearest folder above it that exists.
   package static func nearestExisting(_ path: String) -> String {
     var place = path
-    while kind(of: place) == .absent, place != ".", place != "/" { place = parent(of: place) }
+    while ((try? kind(of: place)) ?? .absent) == .absent, place != ".", place != "/" {
+      place = parent(of: place)
+    }
     return place
   }
 

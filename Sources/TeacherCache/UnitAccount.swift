@@ -12,7 +12,7 @@ struct UnitAccount {
     _ directory: String, for unit: WorkUnit, mapBytes: Int
   ) throws(CacheError) -> Environment {
     let description = Array(UnitName.description(of: unit).utf8)
-    if FileSystem.kind(of: directory) != .absent {
+    if try FileSystem.kind(of: directory) != .absent {
       // A kill before the first commit leaves a file that LMDB does not open; nothing was in it.
       if let environment = try? Environment(directory, mode: .filling(mapBytes: mapBytes)),
         (try? text("unit", environment)) == description

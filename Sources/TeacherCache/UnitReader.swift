@@ -38,9 +38,10 @@ final class UnitReader: Sendable {
   static func checkFile(_ entry: UnitEntry, _ path: String) throws(CacheError) {
     let data = path + "/data.mdb"
     for (place, kind) in [(path, FileSystem.Kind.directory), (data, .file)] {
-      let found = FileSystem.kind(of: place)
+      let found = try FileSystem.kind(of: place)
       if found == .absent {
-        throw .missing(what: "its unit \(entry.path)", path: FileSystem.parent(of: place))
+        throw .missing(
+          what: "its unit \(entry.path)", path: String(path.dropLast(entry.path.count + 1)))
       }
       guard found == kind else {
         throw .corrupt(path: place, reason: "found a \(found) where a \(kind) should be")

@@ -2,6 +2,7 @@ import ArgumentParser
 import CommandSupport
 import Datasets
 import Experiments
+import Foundation
 import Networks
 import Reporting
 
@@ -22,6 +23,10 @@ struct Export: ParsableCommand {
   var onnx: String
 
   func run() throws {
+    guard (onnx as NSString).pathExtension.lowercased() == "onnx" else {
+      // Most often a slip: the name of the weights themselves.
+      throw Failure(Status.usage, "--onnx \(onnx): expected a name that ends in .onnx")
+    }
     let (loaded, dataset) = try trained.load()
     let (network, info) = (loaded.network, dataset.info)
     let values = { (channels: [Float]) in channels.map { "\($0)" }.joined(separator: ",") }

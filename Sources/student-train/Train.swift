@@ -52,7 +52,7 @@ struct Train: ParsableCommand {
   func run() throws {
     if printConfig {
       let (configuration, notes) = try source.preview(
-        settings, codec, on: threads.makeExecution())
+        settings, codec, on: threads.makeExecution(), output: output)
       for note in notes { ProgressLine(quiet: quiet).note("note: \(note)") }
       printResult(configuration.yaml, terminator: "")
       return
@@ -67,7 +67,7 @@ struct Train: ParsableCommand {
     let signals = StopSignals()
     let progress = ProgressLine(quiet: quiet)
     let execution = try threads.makeExecution()
-    let session = try source.openSession(settings, codec, on: execution)
+    let session = try source.openSession(settings, codec, on: execution, output: output)
     for note in session.notes { progress.note("note: \(note)") }
     let directory = try RunDirectory(output, configuration: session.configuration)
     let shouldStop = { signals.pending != nil }

@@ -30,7 +30,8 @@ struct Read: ParsableCommand {
 
   func run() throws {
     let reader = try CacheReader.open(cache)
-    let key = try reader.storedKey(ViewKey(image: image, view: try View(parsing: view)))
+    let asked = try View(parsing: view)
+    let key = try reader.storedKey(ViewKey(image: image, view: asked))
     let record = try reader.read(image: key.image, view: key.view)
     let values = try tap.map { try features(of: $0, at: key, in: reader) }
     let top = record.logits.indices.sorted { record.logits[$0] > record.logits[$1] }.prefix(5)
@@ -38,7 +39,8 @@ struct Read: ParsableCommand {
     let paddedHash = String(repeating: "0", count: 16 - hash.count) + hash
     if json {
       var members: [(String, JSONValue)] = [
-        ("image", .integer(image)), ("view", .string(key.view.description)),
+        ("image", .integer(image)), ("view", .string(asked.description)),
+        ("stored_view", .string(key.view.description)),
         ("label", .integer(record.label)),
         ("logits", .array(record.logits.map(JSONValue.single))),
         ("top5", .array(top.map(JSONValue.integer))),

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CommandSupport
+import Reporting
 import TeacherCache
 
 struct Merge: ParsableCommand {
@@ -44,7 +45,9 @@ struct Copy: ParsableCommand {
   var target: String
 
   func run() throws {
-    try CacheTransfer.copy(from: cache, to: target)
+    try CacheTransfer.copy(from: cache, to: target) { holder in
+      ProgressLine().note("waiting for \(target), which is being written by \(holder)")
+    }
     printResult(try CacheSummary(target).text)
   }
 }

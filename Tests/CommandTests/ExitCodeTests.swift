@@ -115,7 +115,10 @@ struct ExitCodeTests {
   @Test func malformedRecipes() throws {
     let scratch = try Scratch()
     let file = scratch.path + "/recipe.yaml"
-    for text in ["epochs: {", "epochs: 0", "epoch: 3"] {
+    for text in [
+      "epochs: {", "epochs: 0", "epoch: 3", "nesterov: true\nmomentum: 0",
+      "schedule: cosine\nlr: 0.1\nmin_lr: 0.5",
+    ] {
       try Data(text.utf8).write(to: URL(fileURLWithPath: file))
       let result = try Program.run(
         "student-train",
@@ -124,7 +127,32 @@ struct ExitCodeTests {
           "--data", Program.digits, "--output", scratch.path + "/run",
         ])
       #expect(result.status == 78, "\(text): \(result.errors)")
+      #expect(result.errors.contains(file), "\(result.errors)")
     }
+    // The same contradiction with a flag in it is the flag's.
+    try Data("momentum: 0".utf8).write(to: URL(fileURLWithPath: file))
+    let flag = try Program.run(
+      Self.train,
+      [
+        "--recipe", file, "--nesterov", "--method", "ce", "--student", "resnet8", "--dataset",
+        "mnist", "--print-config",
+      ])
+    #expect(flag.status == 64, "\(flag.errors)")
+    let folder = try Program.run(Self.train, ["--recipe", scratch.path, "--print-config"])
+    #expect(folder.status == 78 && folder.errors.contains("is a folder"), "\(folder.errors)")
+  }
+
+  @Test func aCacheIsNoFolderForARun() throws {
+    let (scratch, _) = try SmallCache.make()
+    let before = try scratch.listing()
+    let result = try Program.run(
+      Self.train,
+      [
+        "--cache", scratch.path + "/cache", "--data", Self.digits, "--method", "kd", "--student",
+        "resnet8", "--output", scratch.path + "/cache",
+      ])
+    #expect(result.status == 73 && result.errors.contains("teacher cache"), "\(result.errors)")
+    #expect(try scratch.listing() == before)
   }
 
   @Test(arguments: ["teacher-dump", "student-train"])

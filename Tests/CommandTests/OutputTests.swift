@@ -67,6 +67,11 @@ import Testing
       #expect(result.status == 64 && result.errors.contains(".npy"), "\(result.errors)")
       #expect(!FileManager.default.fileExists(atPath: path))
     }
+    let weights = try bytes("teacher/last.safetensors")
+    let itself = try student(
+      "export", run + "/last.safetensors", "--onnx", run + "/last.safetensors")
+    #expect(itself.status == 64 && itself.errors.contains(".onnx"), "\(itself.errors)")
+    #expect(try bytes("teacher/last.safetensors") == weights)
     let absent = try student("export", scratch.path, "--onnx", scratch.path + "/a.onnx")
     #expect(absent.status == 66, "\(absent.errors)")
     let folder = try student("export", run, "--onnx", "/nonexistent/folder/a.onnx")

@@ -49,6 +49,105 @@ struct RepeatTests {
     #expect(same)
   }
 
+  /// An interrupted run goes on with the views it began with, though its cache has more by then.
+  @Test(arguments: ["crld", "sskd"])
+  func theSameCommandGoesOnWhenTheCacheHasGrown(method: String) throws {
+    let job = try SmallJob(images: 64)
+    defer { job.remove() }
+    try job.dump()
+    let whole = try job.train(method, live: false, threads: 2, into: "whole", epochs: 4)
+    var steps = 0
+    let stopInTheSecondEpoch = {
+      steps += 1
+      return steps == 3
+    }
+    #expect(throws: Stopped.self) {
+      try job.train(
+        method, live: false, threads: 2, into: "run", epochs: 4, shouldStop: stopInTheSecondEpoch)
+    }
+    try job.dump(views: "weak:4,strong:3", features: "weak:4")
+    let resumed = try job.train(method, live: false, threads: 2, into: "run", epochs: 4)
+    #expect(resumed == whole)
+    let (began, ended) = (try job.text("whole/config.yaml"), try job.text("run/config.yaml"))
+    #expect(began == ended)
+  }
+
+  /// The views of a run are taken over; what somebody asked for is not, nor the views of a run from
+  /// another cache.
+  @Test func whatWasAskedForIsNotTakenOver() throws {
+    let job = try SmallJob(images: 64)
+    defer { job.remove() }
+    try job.dump()
+    try job.train("sskd", live: false, threads: 2, into: "run", epochs: 4)
+    let execution = Execution(threads: 1)
+    func field(_ sets: [String]) throws -> String? {
+      let session = try job.session(
+        "sskd", live: false, execution: execution, epochs: 4, sets: sets, into: "run")
+      do {
+        _ = try RunDirectory(job.folder + "/run", configuration: session.configuration)
+        return nil
+      } catch let error as RunError {
+        return error.description
+      }
+    }
+    #expect(try field([]) == nil)
+    #expect(try field(["sskd.feature_rounds=1"])?.contains("sskd.feature_rounds = 2") == true)
+    try FileManager.default.removeItem(atPath: job.folder + "/cache")
+    try job.dump(views: "weak:4", features: "weak:1") { $0.viewSeed = 3 }
+    let other = try job.session(
+      "sskd", live: false, execution: execution, epochs: 4, into: "run")
+    #expect(other.configuration.settings.featureRounds == 1)
+  }
+
+  @Test func roundsOfFeaturesDoNotGoWithAllCrops() throws {
+    let job = try SmallJob(images: 8)
+    defer { job.remove() }
+    try job.dump(views: "weak:all", features: "weak:all")
+    let execution = Execution(threads: 1)
+    #expect(
+      try job.session("sskd", live: false, execution: execution, epochs: 4).configuration.settings
+        .featureRounds == nil)
+    #expect {
+      try job.session(
+        "sskd", live: false, execution: execution, epochs: 4, sets: ["sskd.feature_rounds=2"])
+    } throws: {
+      ($0 as? SettingError)?.description.contains("weak:all") == true
+    }
+  }
+
+  @Test func aRecipeOfAnotherDataSetIsSaid() throws {
+    let job = try SmallJob(images: 32)
+    defer { job.remove() }
+    try job.dump()
+    try Data("method: kd\nstudent: resnet8\ndataset: cifar100\nepochs: 1\nmilestones: none\n".utf8)
+      .write(to: URL(fileURLWithPath: job.folder + "/recipe.yaml"))
+    let cache = TeacherChoice.cache(job.folder + "/cache")
+    let run = try train(
+      job, cache, into: "run", flags: [("subset", job.subset)], recipe: "recipe.yaml")
+    #expect(run.notes.contains { $0.contains("cifar100") && $0.contains("mnist") })
+    let own = try train(job, cache, into: "own", recipe: "run/config.yaml")
+    #expect(own.notes == [])
+  }
+
+  @Test func aCacheThatIsStillBeingFilledIsSaid() throws {
+    let job = try SmallJob(images: 96)
+    defer { job.remove() }
+    try job.dump(views: "weak:2")
+    let cache = TeacherChoice.cache(job.folder + "/cache")
+    let flags: [(key: String, value: String)] = [
+      ("method", "kd"), ("student", "resnet8"), ("epochs", "1"), ("milestones", "none"),
+    ]
+    #expect(try train(job, cache, into: "full", flags: flags).notes == [])
+    var batches = 0
+    let stop = {
+      batches += 1
+      return batches == 2
+    }
+    #expect(throws: Stopped.self) { try job.dump(views: "weak:6", shouldStop: stop) }
+    let notes = try train(job, cache, into: "part", flags: flags).notes
+    #expect(notes.count == 1 && notes.first?.contains("1 unfinished") == true, "\(notes)")
+  }
+
   @Test func aRunWithALiveTeacherAndGivenWeightsIsRepeated() throws {
     let job = try SmallJob(images: 64)
     defer { job.remove() }

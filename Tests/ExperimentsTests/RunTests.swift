@@ -80,6 +80,82 @@ struct RunTests {
     }
   }
 
+  /// As on read-only media: nothing is written, not even a lock.
+  @Test func aFinishedRunNeedsNoLock() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump()
+    try job.train("kd", live: false, threads: 2, into: "run")
+    let lock = job.folder + "/run/.lock"
+    try FileManager.default.removeItem(atPath: lock)
+    try FileManager.default.createDirectory(atPath: lock, withIntermediateDirectories: false)
+    let session = try job.session("kd", live: false, execution: Execution(threads: 1))
+    let directory = try RunDirectory(job.folder + "/run", configuration: session.configuration)
+    guard case .finished = directory.progress else {
+      Issue.record("not finished")
+      return
+    }
+  }
+
+  @Test func aListOfImagesIsItsImagesNotItsPath() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump()
+    try job.train("kd", live: false, threads: 2, into: "run")
+    let ids = try job.text("images.txt")
+    let other = job.folder + "/other.txt"
+    func directory() throws -> RunDirectory {
+      let session = try job.session(
+        "kd", live: false, execution: Execution(threads: 1), flags: [("subset", "list:" + other)],
+        into: "run")
+      return try RunDirectory(job.folder + "/run", configuration: session.configuration)
+    }
+    try Data(ids.utf8).write(to: URL(fileURLWithPath: other))
+    guard case .finished = try directory().progress else {
+      Issue.record("not finished")
+      return
+    }
+    try Data(ids.split(separator: "\n").dropLast().joined(separator: "\n").utf8)
+      .write(to: URL(fileURLWithPath: other))
+    #expect {
+      try directory()
+    } throws: {
+      ($0 as? RunError)?.description.contains("image_ids") == true
+    }
+  }
+
+  @Test func aDamagedLineOfMetricsIsNamed() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump()
+    let session = try job.session("kd", live: false, execution: Execution(threads: 1))
+    let directory = try RunDirectory(job.folder + "/run", configuration: session.configuration)
+    try Data("{\"epoch\": 1}\n{\"epoch\": \n".utf8)
+      .write(to: URL(fileURLWithPath: job.folder + "/run/metrics.jsonl"))
+    #expect {
+      try directory.metrics()
+    } throws: { error in
+      let error = error as? RunError
+      return error?.kind == .malformed && error?.description.contains("line 2") == true
+    }
+  }
+
+  /// One image of weak:100 is more than a batch of 30: four passes of 25.
+  @Test func anImageOfManyViewsTakesSeveralPasses() throws {
+    let job = try SmallJob(images: 2)
+    defer { job.remove() }
+    var passes = 0
+    try job.dump(views: "weak:100", change: { $0.batchSize = 30 }) {
+      passes += 1
+      return false
+    }
+    #expect(passes == 8)
+    let hash = try CacheReader.open(job.folder + "/cache").contentHash
+    try FileManager.default.removeItem(atPath: job.folder + "/cache")
+    try job.dump(views: "weak:100")
+    #expect(try CacheReader.open(job.folder + "/cache").contentHash == hash)
+  }
+
   @Test func twoRunsInOneDirectoryAreRefused() throws {
     let job = try SmallJob(images: 40)
     defer { job.remove() }

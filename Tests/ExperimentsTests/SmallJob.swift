@@ -63,7 +63,7 @@ struct SmallJob {
 
   func session(
     _ method: String, live: Bool, execution: Execution, epochs: Int = 2, sets: [String] = [],
-    flags: [(key: String, value: String)] = []
+    flags: [(key: String, value: String)] = [], into name: String? = nil
   ) throws -> TrainingSession {
     // The later ones win.
     var flags =
@@ -82,7 +82,7 @@ struct SmallJob {
       ? .live(teacher, architecture: nil, mean: nil, std: nil) : .cache(folder + "/cache")
     return try TrainingSession(
       teacher: choice, dataPath: Self.data, initialWeights: nil, flags: flags, sets: sets,
-      recipe: nil, execution: execution)
+      recipe: nil, execution: execution, output: name.map { "\(folder)/\($0)" })
   }
 
   /// Trains and gives last.safetensors.
@@ -94,7 +94,8 @@ struct SmallJob {
   ) throws -> Weights {
     let execution = Execution(threads: threads)
     let session = try session(
-      method, live: live, execution: execution, epochs: epochs, sets: sets, flags: flags)
+      method, live: live, execution: execution, epochs: epochs, sets: sets, flags: flags,
+      into: name)
     let directory = try RunDirectory(
       "\(folder)/\(name)", configuration: session.configuration)
     let run = try TrainingRun(

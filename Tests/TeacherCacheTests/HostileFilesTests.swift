@@ -128,6 +128,15 @@ import Testing
     #expect(before.contains { $0.hasSuffix("lock.mdb") } == false)
   }
 
+  /// What cannot be looked at is not absent: a writer would take it off its list.
+  @Test func onlyWhatIsNotThereIsAbsent() throws {
+    let directory = try TemporaryDirectory()
+    #expect(try FileSystem.kind(of: directory.path + "/nothing/below") == .absent)
+    #expect(throws: CacheError.self) {
+      try FileSystem.kind(of: directory.path + "/" + String(repeating: "x", count: 300))
+    }
+  }
+
   @Test(.enabled(if: geteuid() == 0, "needs root to mount a cache read-only"))
   func aReadOnlyMountIsRead() throws {
     let directory = try cache()

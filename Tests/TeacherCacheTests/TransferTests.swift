@@ -83,6 +83,47 @@ import Testing
     }
   }
 
+  @Test func aSourceThatLacksSomethingLeavesNoTarget() throws {
+    let source = try dump(images: 0..<20, views: weak(0..<4))
+    let sound = try dump(images: 20..<30, views: weak(0..<4))
+    let path = try CacheManifest.read(from: source.path).units[0].path
+    let file = source.path + "/" + path + "/data.mdb"
+    try Data(Data(contentsOf: URL(fileURLWithPath: file)).dropLast(4096))
+      .write(to: URL(fileURLWithPath: file))
+    let target = try TemporaryDirectory()
+    let isTruncated = { (error: any Error) in
+      if case CacheError.truncated = error { true } else { false }
+    }
+    #expect {
+      try CacheTransfer.copy(from: source.path, to: target.path + "/copy")
+    } throws: {
+      isTruncated($0)
+    }
+    #expect {
+      try CacheTransfer.merge(into: target.path + "/merged", from: [sound.path, source.path])
+    } throws: {
+      isTruncated($0)
+    }
+    #expect(try FileManager.default.contentsOfDirectory(atPath: target.path) == [])
+  }
+
+  @Test func aCopyThatWaitsSaysForWhom() throws {
+    let source = try dump(images: 0..<20, views: weak(0..<2))
+    let target = try TemporaryDirectory()
+    // Only the thread below touches it before the copy is done.
+    nonisolated(unsafe) let lock = try WriterLock(target.path)
+    var holders: [String] = []
+    try CacheTransfer.copy(from: source.path, to: target.path) { holder in
+      holders.append(holder)
+      // After several attempts.
+      Thread {
+        usleep(350_000)
+        lock.release()
+      }.start()
+    }
+    #expect(holders.count == 1 && holders[0].contains("pid \(getpid())"), "\(holders)")
+  }
+
   @Test func aTargetWithUnitsOfItsOwnIsLeftAlone() throws {
     let source = try dump(images: 0..<20, views: weak(0..<2))
     let target = try TemporaryDirectory()

@@ -30,6 +30,12 @@ package final class TeacherPass {
     self.execution = execution
   }
 
+  /// `count` views cut into batches of like size, none above `limit`.
+  package static func batches(of count: Int, atMost limit: Int) -> [Range<Int>] {
+    let batches = (count + limit - 1) / limit
+    return (0..<batches).map { count * $0 / batches..<count * ($0 + 1) / batches }
+  }
+
   package struct Output {
     package let hashes: [UInt64]
     /// batch × classes.

@@ -44,7 +44,7 @@ package final class WriteThroughTeacher: TeacherSource {
   /// Evaluates everything that no training step came upon.
   ///
   /// - Parameters:
-  ///   - batchSize: views a pass, at least.
+  ///   - batchSize: views a pass, at most.
   ///   - afterBatch: called with the number of views still missing; may throw to stop, what was
   ///     evaluated is kept.
   package func finish(batchSize: Int, afterBatch: (Int) throws -> Void) throws {
@@ -52,9 +52,11 @@ package final class WriteThroughTeacher: TeacherSource {
     while true {
       let keys = cache.nextLacking(limit: batchSize)
       if keys.isEmpty { return }
-      try evaluate(keys)
-      missing -= keys.count
-      try afterBatch(missing)
+      for batch in TeacherPass.batches(of: keys.count, atMost: batchSize) {
+        try evaluate(Array(keys[batch]))
+        missing -= batch.count
+        try afterBatch(missing)
+      }
     }
   }
 
