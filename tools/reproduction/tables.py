@@ -7,7 +7,7 @@ from .experiment import PROJECT
 
 README = PROJECT / "README.md"
 FIGURES = [("test_top1_last", "last"), ("test_top1_best", "best"), ("many_top1", "many"),
-           ("medium_top1", "medium"), ("few_top1", "few"), ("seconds", "minutes")]
+           ("medium_top1", "medium"), ("few_top1", "few"), ("seconds", "core minutes")]
 
 
 def write(experiments):
@@ -43,6 +43,19 @@ def read(job):
     return json.loads(job.result.read_text())
 
 
+def summary(experiment):
+    """The summary of a run, with the seconds of all its threads: runs have one thread or two."""
+    result = read(experiment)
+    figures = result["summary"]
+    if figures.get("seconds") is not None:
+        figures["seconds"] *= threads(result)
+    return figures
+
+
+def threads(result):
+    return result.get("machine", {}).get("threads", 1)
+
+
 def long_tailed(experiments, prefix):
     """With what each student gains over the teacher, which is the first of the rows."""
     rows = [e for e in experiments if e.name.startswith(prefix)]
@@ -57,12 +70,15 @@ def table(experiments, teacher=None):
             continue
         if e.title not in results:
             titles.append(e.title)
-        results.setdefault(e.title, []).append(read(e)["summary"])
+        results.setdefault(e.title, []).append(summary(e))
         published[e.title] = published.get(e.title) or e.published
     if not titles:
         return "No results yet."
-    figures = [(key, name) for key, name in FIGURES
-               if any(s.get(key) is not None for rows in results.values() for s in rows)]
+    there = {key for rows in results.values() for s in rows for key, value in s.items()
+             if value is not None}
+    if not there & {"medium_top1", "few_top1"}:
+        there.discard("many_top1")  # in a balanced set it is the whole
+    figures = [(key, name) for key, name in FIGURES if key in there]
     has_teacher = teacher is not None and teacher.result.exists()
     head = ["", "runs"] + [name for _, name in figures]
     if has_teacher:
@@ -95,19 +111,20 @@ def rates(experiments):
 
 
 def cost(experiments):
-    """Minutes that students take with a cache, its dump among them, and with the teacher live."""
+    """Core minutes of students with a cache, its dump among them, and with the teacher live."""
     by_name = {e.name: e for e in experiments}
     cached = [by_name[f"cache-16-s{seed}"] for seed in (1, 2)]
     live = [by_name[f"cache-live-s{seed}"] for seed in (1, 2)]
     dump = cached[0].cache
     if not all(job.result.exists() for job in [*cached[:1], *live[:1], dump]):
         return "No results yet."
-    first = read(dump)["seconds"]
-    if first is None:
+    dumped = read(dump)
+    if dumped["seconds"] is None:
         return "The dump was interrupted, its time is not known."
-    cached, live = (statistics.mean(read(e)["summary"]["seconds"] for e in runs if e.result.exists())
+    first = dumped["seconds"] * threads(dumped)
+    cached, live = (statistics.mean(summary(e)["seconds"] for e in runs if e.result.exists())
                     for runs in (cached, live))
-    lines = markdown(["students", "with the cache, minutes", "with the teacher live", "ratio"])
+    lines = markdown(["students", "with the cache, core minutes", "with the teacher live", "ratio"])
     for count in (1, 3, 8):
         ours, theirs = (first + count * cached) / 60, count * live / 60
         lines.append(row([str(count), f"{ours:.1f}", f"{theirs:.1f}", f"{theirs / ours:.2f}"]))
