@@ -128,7 +128,7 @@ def crld(weights):
 
 
 # From the runs sskd-lr-*; set it again when they are repeated.
-SSKD_RATE = "0.1"
+SSKD_RATE = "0.5"
 
 
 def sskd(weights):
