@@ -174,7 +174,7 @@ class Runner:
 
     def circumstances(self):
         return {"machine": machine(self.threads), "finished": f"{now():%Y-%m-%d %H:%M} UTC",
-                "commit": git("rev-parse", "--short=12", "HEAD")}
+                "commit": commit()}
 
     def write(self, job, result):
         """Keeps what a job gave as a file of its own, with the weights of a teacher, and commits it."""
@@ -230,6 +230,14 @@ def now():
 def git(*arguments):
     return subprocess.run(["git", "-C", str(PROJECT), *arguments], check=True, text=True,
                           capture_output=True).stdout.strip()
+
+
+def commit():
+    """The commit of the programs; None outside a checkout."""
+    try:
+        return git("rev-parse", "--short=12", "HEAD")
+    except (OSError, subprocess.CalledProcessError):
+        return None
 
 
 def machine(threads):

@@ -100,6 +100,7 @@ class UnitEntry:
     content: str
     kernel_level: str
     logit_error: float
+    coding_error: Optional[Mapping[str, Any]] = None  # measured by teacher-dump, kept as it is
 
     @staticmethod
     def from_json(members: Mapping[str, Any]) -> UnitEntry:
@@ -118,12 +119,15 @@ class UnitEntry:
             content=typed(members, "content", str),
             kernel_level=typed(members, "kernelLevel", str),
             logit_error=float(members["logitError"]),
+            coding_error=members.get("codingError"),
         )
         entry._check()
         return entry
 
     def to_json(self) -> dict[str, Any]:
+        measured = {} if self.coding_error is None else {"codingError": self.coding_error}
         return {
+            **measured,
             "path": self.path,
             "images": str(self.images),
             "logits": self.logits.to_json(),

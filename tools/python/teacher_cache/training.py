@@ -22,7 +22,7 @@ class Dataset(torch.utils.data.Dataset):
     {tap: C×H×W fp32}). Item i is image `images[i]`, in the round that `EpochViews` shows, and
     proved as there: ReplayMismatch names the first that is not what the teacher saw.
 
-        data = teacher_cache.Dataset("caches/r56", "data/cifar100")
+        data = teacher_cache.Dataset("caches/r56", "data")
         loader = torch.utils.data.DataLoader(data, batch_size=64, shuffle=True, num_workers=2)
         for epoch in range(240):
             data.set_epoch(epoch)

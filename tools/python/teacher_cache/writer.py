@@ -32,7 +32,7 @@ class Writer:
 
         teacher = teacher_cache.Teacher.of_state_dict("resnet56", model.state_dict(), mean, std)
         with teacher_cache.Writer(
-            "caches/r56", "cifar100", "data/cifar100", teacher, views="weak:16,strong:16"
+            "caches/r56", "cifar100", "data", teacher, views="weak:16,strong:16"
         ) as writer:
             writer.fill(teacher_cache.torch_teacher(model, mean, std, device="cuda"))
 

@@ -144,6 +144,26 @@ class Teachers(unittest.TestCase):
         expected = dumped.features_batch(IMAGES, "weak:0", "stage3")
         self.assertLess(np.abs(found - expected).max(), 1e-4)
 
+    def test_a_model_that_is_trained_meanwhile_answers_as_in_evaluation(self):
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU(inplace=True),
+            torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
+        )  # fmt: skip
+        function = teacher_cache.torch_teacher(model, [0.5] * 3, [0.25] * 3, taps={"bn": "1"})
+        pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+        logits, features = function(pixels)
+        model.train()
+        model[0].eval()  # a part that somebody froze stays so
+        before = model[1].running_mean.clone()
+        again, _ = function(pixels)
+        np.testing.assert_array_equal(again, logits)
+        self.assertTrue(torch.equal(model[1].running_mean, before))
+        self.assertTrue(model[1].training and not model[0].training)
+        # The tap lies before the ReLU, which works in place.
+        self.assertEqual(features["bn"].shape, (6, 6, 6, 4))
+        self.assertLess(features["bn"].min(), 0)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -91,12 +91,19 @@ class Writing(unittest.TestCase):
                 difference = np.abs(cache.logits_batch(IMAGES, view) - expected).max()
                 self.assertLessEqual(difference, cache.info["largest_logit_error"])
 
+    def measured_units(self):
+        units = json.loads((pathlib.Path(self.path) / "manifest.json").read_text())["units"]
+        return {unit["path"]: unit["codingError"] for unit in units if unit.get("codingError")}
+
     def test_swift_goes_on_where_python_stopped_and_python_where_swift_did(self):
         self.write("q8", views="plain,weak:1")
         more = ["--features", ",".join(support.TAPS), "--feature-views", "weak:2",
                 "--feature-precision", "q8"]  # fmt: skip
         support.dump(self.path, "plain,weak:2", *more)
+        measured = self.measured_units()
+        self.assertTrue(measured)
         self.write("q8")
+        self.assertEqual(self.measured_units(), measured)  # what only Swift measures is kept
         self.assertEqual(self.content_hash(self.path), self.content_hash(cache_path("q8")))
         output, _ = support.dump(self.path, support.CACHES["q8"][2], *more)
         self.assertIn("holds all of this already", output)
