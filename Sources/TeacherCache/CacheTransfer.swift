@@ -25,16 +25,16 @@ package enum CacheTransfer {
     from source: String, to target: String, onWait: (String) -> Void = { _ in }
   ) throws(CacheError) {
     let manifest = try CacheManifest.read(from: source)
-    if (try? CacheManifest.read(from: target)) == manifest { return }
+    if isCopy(target, of: manifest) { return }
     try manifest.requireFiles(in: source)
     try FileSystem.makeDirectory(target)
     try FileSystem.makeDirectory(target + "/" + UnitName.folder)
     let lock = try waitForLock(target, onWait)
     defer { lock.release() }
+    if isCopy(target, of: manifest) { return }
     if try FileSystem.kind(of: target + "/" + CacheManifest.fileName) != .absent {
       let present = try CacheManifest.read(from: target)
       try manifest.identity.require(present.identity)
-      if present == manifest { return }
       let listed = Set(manifest.units.map(\.sha256))
       if let other = present.units.first(where: { !listed.contains($0.sha256) }) {
         throw .occupied(path: target, unit: other.path)
@@ -50,6 +50,12 @@ package enum CacheTransfer {
       try copyUnit(entry, from: source, to: target)
     }
     try manifest.write(to: target)
+  }
+
+  /// Whether all of a manifest is at `target`, units that somebody deleted too.
+  private static func isCopy(_ target: String, of manifest: CacheManifest) -> Bool {
+    (try? CacheManifest.read(from: target)) == manifest
+      && (try? manifest.requireFiles(in: target)) != nil
   }
 
   /// Brings all records of `sources` into the cache `target`, each once.

@@ -107,6 +107,18 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: target.path) == [])
   }
 
+  /// The repair that the message of a damaged unit names: delete it and copy anew.
+  @Test func aUnitThatWasDeletedIsCopiedAnew() throws {
+    let source = try dump(images: 0..<20, views: weak(0..<4))
+    let target = try TemporaryDirectory()
+    let copy = target.path + "/copy"
+    try CacheTransfer.copy(from: source.path, to: copy)
+    let unit = try CacheManifest.read(from: copy).units[0].path
+    try FileManager.default.removeItem(atPath: copy + "/" + unit)
+    try CacheTransfer.copy(from: source.path, to: copy)
+    #expect(try CacheReader.verify(copy).recordsChecked == 20 * 4)
+  }
+
   @Test func aCopyThatWaitsSaysForWhom() throws {
     let source = try dump(images: 0..<20, views: weak(0..<2))
     let target = try TemporaryDirectory()
