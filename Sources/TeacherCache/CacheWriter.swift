@@ -76,7 +76,7 @@ package final class CacheWriter {
     let plan = try CachePlan.work(
       identity, manifest.units, images: images, views: views, taps: taps,
       featureViews: featureViews)
-    let names = Set(plan.map { UnitName.of($0) })
+    let names = Set(plan.map { UnitName.of($0, identity) })
     for name in FileSystem.names(in: unitsDirectory) {
       for prefix in [UnitName.unsealedPrefix, UnitJournal.prefix]
       where name.hasPrefix(prefix) && !names.contains(String(name.dropFirst(prefix.count))) {
@@ -100,7 +100,8 @@ package final class CacheWriter {
   func begin(_ unit: WorkUnit, kernelLevel: String) throws(CacheError) -> UnitWriter {
     precondition(lock != nil, "the writer is closed")
     return try UnitWriter(
-      unit, directory: unsealedDirectory(UnitName.of(unit)), identity: identity, mapBytes: mapBytes
+      unit, directory: unsealedDirectory(UnitName.of(unit, identity)), identity: identity,
+      mapBytes: mapBytes
     ) { [self] writer throws(CacheError) in
       try publish(writer, kernelLevel)
     }
@@ -132,12 +133,13 @@ package final class CacheWriter {
     if try FileSystem.kind(of: lockFile) != .absent { try FileSystem.remove(lockFile) }
     try FileSystem.sync(data)
     try FileSystem.sync(writer.directory)
+    let name = UnitName.of(writer.unit, identity)
     let entry = UnitEntry(
-      writer, sha256: try FileSystem.sha256(of: data), bytes: try FileSystem.size(of: data),
+      writer, path: UnitName.folder + "/" + name, sha256: try FileSystem.sha256(of: data), bytes: try FileSystem.size(of: data),
       kernelLevel: kernelLevel)
     try FileSystem.move(writer.directory, to: directory + "/" + entry.path)
     try add([entry])
-    try FileSystem.remove(unitsDirectory + "/" + UnitJournal.prefix + UnitName.of(writer.unit))
+    try FileSystem.remove(unitsDirectory + "/" + UnitJournal.prefix + name)
   }
 
   /// Lists units whose directories are in place.
@@ -152,23 +154,25 @@ extension UnitEntry {
   /// The entry that a unit of this work will have, without what only sealing tells.
   init(planned unit: WorkUnit) {
     self.init(
-      unit, bytes: 0, sha256: "", content: ContentSum().text, kernelLevel: "", logitError: 0,
+      unit, path: "", bytes: 0, sha256: "", content: ContentSum().text, kernelLevel: "", logitError: 0,
       codingError: nil)
   }
 
-  fileprivate init(_ writer: UnitWriter, sha256: String, bytes: Int, kernelLevel: String) {
+  fileprivate init(
+    _ writer: UnitWriter, path: String, sha256: String, bytes: Int, kernelLevel: String
+  ) {
     self.init(
-      writer.unit, bytes: bytes, sha256: sha256, content: writer.content.text,
+      writer.unit, path: path, bytes: bytes, sha256: sha256, content: writer.content.text,
       kernelLevel: kernelLevel, logitError: writer.logitError,
       codingError: writer.coding.views > 0 ? writer.coding : nil)
   }
 
   private init(
-    _ unit: WorkUnit, bytes: Int, sha256: String, content: String, kernelLevel: String,
-    logitError: Double, codingError: CodingError?
+    _ unit: WorkUnit, path: String, bytes: Int, sha256: String, content: String,
+    kernelLevel: String, logitError: Double, codingError: CodingError?
   ) {
     self.init(
-      path: UnitName.folder + "/" + UnitName.of(unit), images: IndexRanges(unit.images),
+      path: path, images: IndexRanges(unit.images),
       logits: ViewRanges(unit.requests.filter(\.needsLogits).map(\.view)),
       features: unit.taps.map { tap in
         Features(

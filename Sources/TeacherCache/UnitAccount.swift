@@ -7,11 +7,11 @@ struct UnitAccount {
   var logitError = 0.0
   var coding = CodingError()
 
-  /// Opens the environment of `unit`, deleting one that is damaged or of other work.
+  /// Opens the environment of `unit`, deleting one that is damaged, of other work or another teacher.
   static func open(
-    _ directory: String, for unit: WorkUnit, mapBytes: Int
+    _ directory: String, for unit: WorkUnit, _ identity: CacheIdentity, mapBytes: Int
   ) throws(CacheError) -> Environment {
-    let description = Array(UnitName.description(of: unit).utf8)
+    let description = Array(UnitName.description(of: unit, identity).utf8)
     if try FileSystem.kind(of: directory) != .absent {
       // A kill before the first commit leaves a file that LMDB does not open; nothing was in it.
       if let environment = try? Environment(directory, mode: .filling(mapBytes: mapBytes)),

@@ -28,7 +28,7 @@ final class UnitJournal {
   init(_ unit: WorkUnit, in units: String, identity: CacheIdentity) throws(CacheError) {
     self.unit = unit
     self.identity = identity
-    directory = units + "/" + Self.prefix + UnitName.of(unit)
+    directory = units + "/" + Self.prefix + UnitName.of(unit, identity)
     meter = CodingMeter(codec: identity.logits, classes: identity.classes)
     tables = []
     try FileSystem.makeDirectory(directory)

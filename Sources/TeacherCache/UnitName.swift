@@ -5,22 +5,25 @@ enum UnitName {
   static let folder = "units"
   static let unsealedPrefix = ".tmp-"
 
-  /// The first image id and a digest of everything that is asked for, so that the same command
-  /// finds its interrupted unit again.
-  static func of(_ unit: WorkUnit) -> String {
-    let digest = hexadecimal(SHA256.hash(data: Array(description(of: unit).utf8))).prefix(16)
+  /// The first image id and a digest of everything that the unit's bytes depend on, so that the
+  /// same command finds its interrupted unit again, and another teacher's never is taken for it.
+  static func of(_ unit: WorkUnit, _ identity: CacheIdentity) -> String {
+    let text = description(of: unit, identity)
+    let digest = hexadecimal(SHA256.hash(data: Array(text.utf8))).prefix(16)
     let first = String(unit.images.first ?? 0)
     return String(repeating: "0", count: max(0, 8 - first.count)) + first + "-" + digest
   }
 
-  /// Images, then each view with what it needs, then the taps' shapes.
-  static func description(of unit: WorkUnit) -> String {
+  /// The fingerprint, the images, each view with what it needs, the taps' shapes.
+  static func description(of unit: WorkUnit, _ identity: CacheIdentity) -> String {
     let views = unit.requests.map {
       "\($0.view)" + ($0.needsLogits ? "+" : "-") + $0.taps.joined(separator: "+")
     }
     let taps = unit.taps.map { "\($0.tap)=\($0.height)x\($0.width)x\($0.channels)" }
-    return "\(IndexRanges(unit.images))\n\(views.joined(separator: " "))\n"
-      + taps.joined(separator: " ")
+    return [
+      identity.fingerprint, "\(IndexRanges(unit.images))", views.joined(separator: " "),
+      taps.joined(separator: " "),
+    ].joined(separator: "\n")
   }
 
   /// Units of a cache that a dump or a training run began and nobody sealed.

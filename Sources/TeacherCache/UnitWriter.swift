@@ -37,7 +37,8 @@ package final class UnitWriter {
     _ unit: WorkUnit, directory: String, identity: CacheIdentity, mapBytes: Int,
     onSeal: @escaping (UnitWriter) throws(CacheError) -> Void
   ) throws(CacheError) {
-    let environment = try UnitAccount.open(directory, for: unit, mapBytes: mapBytes)
+    let environment = try UnitAccount.open(
+      directory, for: unit, identity, mapBytes: mapBytes)
     let account = try UnitAccount.read(environment)
     self.unit = unit
     self.directory = directory

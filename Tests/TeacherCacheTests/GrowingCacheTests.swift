@@ -126,6 +126,20 @@ import Testing
     #expect(try CacheReader.open(directory.path).contentHash == dumped(identity).contentHash)
   }
 
+  @Test func viewsOfAnotherTeacherAreNotTakenOver() throws {
+    let directory = try TemporaryDirectory()
+    do {
+      let (cache, writer) = try open(directory.path, .sample(.q8))
+      for key in shuffledKeys().prefix(100) { try add(key, to: cache) }
+      writer.close()
+    }
+    try FileManager.default.removeItem(atPath: directory.path + "/manifest.json")
+    var other = CacheIdentity.sample(.q8)
+    other.teacherWeights = String(repeating: "b", count: 64)
+    let (cache, _) = try open(directory.path, other)
+    #expect(cache.missing == 32 * 5)
+  }
+
   @Test func aDamagedEntryIsNoticedAndEvaluatedAgain() throws {
     let directory = try TemporaryDirectory()
     let key = ViewKey(image: 3, view: .weak(1))

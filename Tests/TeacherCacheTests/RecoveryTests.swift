@@ -53,7 +53,7 @@ import Testing
       try teacher.fill(unit, limit: 5)
       try unit.commit()
     }
-    let folder = directory.path + "/units/.tmp-" + UnitName.of(work)
+    let folder = directory.path + "/units/.tmp-" + UnitName.of(work, identity)
     try Data(repeating: 0, count: 8192).write(to: URL(fileURLWithPath: folder + "/data.mdb"))
     let unit = try writer.begin(work)
     #expect(unit.remainingImages == images)
@@ -80,6 +80,27 @@ import Testing
     #expect(unit.remainingImages.isEmpty)
     try unit.seal()
     #expect(try CacheReader.open(directory.path).contentHash == hash)
+  }
+
+  /// Sealed or not, and also where somebody deleted the manifest that named the first teacher.
+  @Test(arguments: [true, false])
+  func theUnitsOfAnotherTeacherAreNotTakenOver(areSealed: Bool) throws {
+    let directory = try TemporaryDirectory()
+    do {
+      let writer = try CacheWriter.open(directory.path, identity: .sample(), kernelLevel: "")
+      let plan = try writer.missing(images: images, views: views, taps: [], featureViews: [])
+      let unit = try writer.begin(try #require(plan.first))
+      try teacher.fill(unit)
+      if areSealed { try unit.seal() } else { try unit.commit() }
+      writer.close()
+    }
+    try FileManager.default.removeItem(atPath: directory.path + "/manifest.json")
+    var other = CacheIdentity.sample()
+    other.teacherWeights = String(repeating: "b", count: 64)
+    let writer = try CacheWriter.open(directory.path, identity: other, kernelLevel: "")
+    let plan = try writer.missing(images: images, views: views, taps: [], featureViews: [])
+    let unit = try writer.begin(try #require(plan.first))
+    #expect(unit.remainingImages == images)
   }
 
   @Test func aSecondWriterIsRefusedAtOnceNamingTheHolder() throws {

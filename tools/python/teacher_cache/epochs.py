@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import os
 from dataclasses import dataclass
 from typing import Optional, Sequence, Union
@@ -13,7 +14,7 @@ from .datasets import ImageSet, load_train
 from .errors import Mismatch, Missing, ReplayMismatch
 from .reader import Cache
 from .replay import ViewRenderer, pixel_hashes
-from .views import PLAIN, STRONG, WEAK, ImageIds, View, ViewSet
+from .views import PLAIN, STRONG, WEAK, ImageIds, View, ViewSet, image_ids
 
 
 @dataclass
@@ -52,8 +53,9 @@ class EpochViews:
         identity = self.cache.identity
         source = data if isinstance(data, ImageSet) else load_train(identity.dataset, data)
         if source.content_hash != identity.datasetHash:
-            raise Mismatch("datasetHash", source.content_hash, identity.datasetHash)
-        self.images = self.cache.images if images is None else np.asarray(images, np.int64)
+            raise Mismatch.of("datasetHash", source.content_hash, identity.datasetHash)
+        count = source.labels.size
+        self.images = self.cache.images if images is None else image_ids(images, count)
         self.taps = tuple(taps)
         self.renderer = ViewRenderer(source, identity.viewSeed)
         self._views = self._shared_views()
@@ -62,12 +64,16 @@ class EpochViews:
         if kind not in there:
             raise ValueError(f'there is no kind "{kind}" of views; there are {", ".join(there)}')
         if not there[kind]:
+            self._require_images()
             what = "".join(f" with features of {tap}" for tap in self.taps)
-            raise Missing(f"{kind} views of all images{what}", self.cache.path)
+            raise Missing.of(f"{kind} views of all images{what}", self.cache.path)
         self._kind = {"plain": PLAIN, "weak": WEAK, "strong": STRONG}[kind]
 
     def view(self, epoch: int) -> View:
-        """The view that every image is seen in."""
+        """The view that every image is seen in, in an epoch from 0."""
+        epoch = operator.index(epoch)
+        if epoch < 0:
+            raise ValueError(f"epoch {epoch}: epochs count from 0")
         weak, strong = self._views.weak, self._views.strong
         if self._kind == PLAIN:
             return View(PLAIN)
@@ -82,7 +88,7 @@ class EpochViews:
 
         ReplayMismatch names the first whose pixels are not those that the teacher saw.
         """
-        ids, view = self.images[np.asarray(positions, np.int64)], self.view(epoch)
+        ids, view = self.images[image_ids(positions)], self.view(epoch)
         pixels = self.renderer.render_batch(ids, view)
         found = pixel_hashes(pixels)
         rows = self.cache.read_batch(ids, view)
@@ -92,6 +98,12 @@ class EpochViews:
             features[tap], hashes = self.cache.read_features(ids, view, tap)
             _compare(ids, view, hashes, found)
         return EpochBatch(pixels, rows.labels, rows.logits, features)
+
+    def _require_images(self) -> None:
+        """Missing names the first image of which the cache has nothing."""
+        lost = np.flatnonzero(~np.isin(self.images, self.cache.images))
+        if lost.size:
+            raise Missing.of(f"image {self.images[lost[0]]}", self.cache.path)
 
     def _shared_views(self) -> ViewSet:
         """The views whose logits, and features of every tap, all images have."""
@@ -109,4 +121,4 @@ def _compare(ids: np.ndarray, view: View, expected: np.ndarray, found: np.ndarra
     wrong = np.flatnonzero(expected != found)
     if wrong.size:
         first = wrong[0]
-        raise ReplayMismatch(int(ids[first]), view, int(expected[first]), int(found[first]))
+        raise ReplayMismatch.of(int(ids[first]), view, int(expected[first]), int(found[first]))

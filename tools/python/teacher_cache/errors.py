@@ -1,4 +1,10 @@
-"""Why a cache cannot be read or written: what was found, what was expected, what to do."""
+"""Why a cache cannot be read or written: what was found, what was expected, what to do.
+
+An error is made of its message alone, so that it passes from a worker process to its parent as what it
+is; `of` writes the message.
+"""
+
+from __future__ import annotations
 
 
 class CacheError(Exception):
@@ -8,8 +14,9 @@ class CacheError(Exception):
 class NotACache(CacheError):
     """There is nothing at the path, or a directory without a manifest."""
 
-    def __init__(self, path: str):
-        super().__init__(
+    @classmethod
+    def of(cls, path: str) -> NotACache:
+        return cls(
             f"{path} is not a teacher cache (no manifest.json); make one with teacher-dump --cache"
         )
 
@@ -17,26 +24,32 @@ class NotACache(CacheError):
 class Missing(CacheError, LookupError):
     """A record or a file that is not there."""
 
-    def __init__(self, what: str, path: str):
-        super().__init__(f"{path} does not hold {what}; add it with teacher-dump or Writer")
+    @classmethod
+    def of(cls, what: str, path: str) -> Missing:
+        return cls(f"{path} does not hold {what}; add it with teacher-dump or Writer")
 
 
 class Mismatch(CacheError):
-    """A field of the identity differs from what is needed."""
+    """A field of the identity differs from what is needed; `field` names it."""
 
-    def __init__(self, field: str, expected: object, found: object):
-        self.field = field
-        super().__init__(
+    field = ""
+
+    @classmethod
+    def of(cls, field: str, expected: object, found: object) -> Mismatch:
+        error = cls(
             f"the cache was made with another {field}: it has {found}, expected {expected}; "
             f"use the matching {field} or another cache directory"
         )
+        error.field = field
+        return error
 
 
 class ReplayMismatch(CacheError):
     """Pixels that are not those that the teacher saw."""
 
-    def __init__(self, image: int, view: object, expected: int, found: int):
-        super().__init__(
+    @classmethod
+    def of(cls, image: int, view: object, expected: int, found: int) -> ReplayMismatch:
+        return cls(
             f"image {image}, view {view}: pixel_hash is {found:016x}, the teacher saw "
             f"{expected:016x}; the images or the augmentation differ from those of the dump: "
             "give the same data, or dump again into a new cache"
@@ -46,8 +59,9 @@ class ReplayMismatch(CacheError):
 class Corrupt(CacheError):
     """Bytes that are not what was written."""
 
-    def __init__(self, path: str, reason: object):
-        super().__init__(
+    @classmethod
+    def of(cls, path: str, reason: object) -> Corrupt:
+        return cls(
             f"{path} is damaged: {reason}; delete that unit and run teacher-dump again, "
             "or copy the cache anew"
         )
@@ -56,8 +70,9 @@ class Corrupt(CacheError):
 class Truncated(CacheError):
     """A unit's file has another size than the manifest says."""
 
-    def __init__(self, path: str, expected: int, found: int):
-        super().__init__(
+    @classmethod
+    def of(cls, path: str, expected: int, found: int) -> Truncated:
+        return cls(
             f"{path} has {found} bytes, the manifest says {expected}; copy the cache anew"
         )
 
@@ -65,8 +80,9 @@ class Truncated(CacheError):
 class WrongVersion(CacheError):
     """A format that this package does not know."""
 
-    def __init__(self, path: str, found: object, expected: object):
-        super().__init__(
+    @classmethod
+    def of(cls, path: str, found: object, expected: object) -> WrongVersion:
+        return cls(
             f"{path} has version {found}, this package reads {expected}; use the package of that "
             "version or dump again"
         )
@@ -75,18 +91,23 @@ class WrongVersion(CacheError):
 class Locked(CacheError):
     """Another process writes the cache; `holder` names its host, pid and start."""
 
-    def __init__(self, path: str, holder: str):
-        self.holder = holder
-        super().__init__(
+    holder = ""
+
+    @classmethod
+    def of(cls, path: str, holder: str) -> Locked:
+        error = cls(
             f"{path} is being written by {holder}; wait for it or stop it, then run this again"
         )
+        error.holder = holder
+        return error
 
 
 class DiskFull(CacheError):
     """No space is left; what was committed is safe."""
 
-    def __init__(self, path: str, free: int):
-        super().__init__(
+    @classmethod
+    def of(cls, path: str, free: int) -> DiskFull:
+        return cls(
             f"disk full on {path} ({free} bytes free); what was committed is safe: free some space "
             "and run the same again to continue"
         )
@@ -95,8 +116,9 @@ class DiskFull(CacheError):
 class NetworkFileSystem(CacheError):
     """LMDB must not write on a network file system."""
 
-    def __init__(self, path: str, name: str):
-        super().__init__(
+    @classmethod
+    def of(cls, path: str, name: str) -> NetworkFileSystem:
+        return cls(
             f"{path} lies on a network file system ({name}), where writing a cache is not safe; "
             "write to a local disk and copy the cache"
         )
@@ -105,8 +127,9 @@ class NetworkFileSystem(CacheError):
 class Unstorable(CacheError, ValueError):
     """Values that the chosen precision cannot hold."""
 
-    def __init__(self, what: str, reason: str):
-        super().__init__(f"{what}: {reason}; check the teacher, or choose a wider precision")
+    @classmethod
+    def of(cls, what: str, reason: str) -> Unstorable:
+        return cls(f"{what}: {reason}; check the teacher, or choose a wider precision")
 
 
 class DatasetError(CacheError):

@@ -32,7 +32,7 @@ def encode_features(
 ) -> tuple[bytes, list[bytes]]:
     """What precedes the planes, and the planes, of fp32 values H×W×C."""
     if not np.isfinite(values).all():
-        raise Unstorable(what, "a feature is not finite")
+        raise Unstorable.of(what, "a feature is not finite")
     height, width, channels = values.shape
     head = struct.pack("<QHH", pixel_hash, height, width)
     flat = np.ascontiguousarray(values, np.float32).reshape(-1)
@@ -43,7 +43,7 @@ def encode_features(
         return head, [(turned >> np.uint32(s)).astype(np.uint8).tobytes() for s in shifts]
     if precision == "fp16":
         if np.abs(flat).max(initial=0) > _HALF_LARGEST:
-            raise Unstorable(what, "a feature is beyond ±65504, which fp16 ends at")
+            raise Unstorable.of(what, "a feature is beyond ±65504, which fp16 ends at")
         halves = flat.astype(np.float16).view(np.uint16)
         return head, [(halves >> 8).astype(np.uint8).tobytes(), halves.astype(np.uint8).tobytes()]
     signed = bool((flat < 0).any())

@@ -23,12 +23,13 @@ class WriterLock:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o644)
         self._descriptor: Optional[int] = descriptor
+        self._process = os.getpid()
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lines = os.pread(descriptor, 1024, 0).decode(errors="replace").splitlines()
             self.release()
-            raise Locked(directory, lines[0] if lines else "another process") from None
+            raise Locked.of(directory, lines[0] if lines else "another process") from None
         since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
         line = f"host {socket.gethostname()}, pid {os.getpid()}, since {since}\n"
         os.ftruncate(descriptor, 0)
@@ -37,5 +38,8 @@ class WriterLock:
     def release(self) -> None:
         """Gives the lock up."""
         if self._descriptor is not None:
+            # Processes forked meanwhile have the descriptor too, and the lock would live with them.
+            if self._process == os.getpid():
+                fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
         self._descriptor = None

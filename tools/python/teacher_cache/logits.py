@@ -56,7 +56,7 @@ class Codes:
 def quantize(logits: np.ndarray, codec: str, what: str) -> Codes:
     """The codes of fp32 logits …×C; `what` names them in an error."""
     if not np.isfinite(logits).all():
-        raise Unstorable(what, "a logit is not finite")
+        raise Unstorable.of(what, "a logit is not finite")
     shape = logits.shape[:-1]
     maxima, doubtful = np.zeros(shape, np.float32), np.zeros(shape, np.uint16)
     if codec == "fp32":
@@ -65,14 +65,14 @@ def quantize(logits: np.ndarray, codec: str, what: str) -> Codes:
         maxima = logits.max(-1)
         below = logits - maxima[..., None]
         if (below < -_HALF_LARGEST).any():
-            raise Unstorable(what, "a logit is more than 65504 below the largest")
+            raise Unstorable.of(what, "a logit is more than 65504 below the largest")
         codes = (below.astype(np.float16).view(np.uint16) & 0x7FFF).astype(np.int64)
         decoded = _from_halves(codes, maxima)
         return Codes(codes, maxima, doubtful, _largest_difference(decoded, logits))
     step = STEPS[codec]
     codes = np.rint(logits.astype(np.float64) / step)
     if (np.abs(codes) >= _CODE_LIMIT).any():
-        raise Unstorable(what, f"a logit is too large for step {step}")
+        raise Unstorable.of(what, f"a logit is too large for step {step}")
     decoded = (codes * step).astype(np.float32)
     error = _largest_difference(decoded, logits)
     return Codes(codes.astype(np.int64), maxima, doubts(logits), error)

@@ -80,7 +80,7 @@ class Lookup:
         if lost.size:
             what = "logits of" if tap is None else f"features of {tap} for"
             view = view_of_code(codes[lost[0]])
-            raise Missing(f"{what} image {images[lost[0]]}, {view}", self._path)
+            raise Missing.of(f"{what} image {images[lost[0]]}, {view}", self._path)
         return images.astype(np.uint64) << np.uint64(32) | stored.astype(np.uint64), holders
 
     def _ranges(self, tap: Optional[str]) -> list[ViewRanges]:

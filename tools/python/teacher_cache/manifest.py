@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from dataclasses import dataclass
@@ -172,6 +173,8 @@ class UnitEntry:
             "a tap has an impossible name or shape": len(set(taps)) == len(taps)
             and all(is_tap_name(tap) for tap in taps)
             and all(is_possible(shape) for shape, _ in self.features),
+            f"impossible coding errors {self.coding_error}": self.coding_error is None
+            or _is_possible_error(self.coding_error, self.records),
         }
         for reason, sound in checks.items():
             if not sound:
@@ -190,29 +193,29 @@ class Manifest:
         """Reads and checks the manifest of the cache at `directory`."""
         path = os.path.join(directory, FILE_NAME)
         if os.path.islink(path) or not os.path.isfile(path):
-            raise NotACache(directory)
+            raise NotACache.of(directory)
         if os.path.getsize(path) > _BYTE_LIMIT:
-            raise Corrupt(path, f"more than {_BYTE_LIMIT} bytes")
+            raise Corrupt.of(path, f"more than {_BYTE_LIMIT} bytes")
         try:
             with open(path, "rb") as file:
                 text = file.read()
             members = json.loads(text)
             head = [members["format"], members["version"], members["lmdbFormat"]]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise Corrupt(path, f"not a manifest ({error!r})") from error
+            raise Corrupt.of(path, f"not a manifest ({error!r})") from error
         if head[0] != "teacher-cache":
-            raise NotACache(directory)
+            raise NotACache.of(directory)
         if head[1] != FORMAT_VERSION:
-            raise WrongVersion(path, head[1], FORMAT_VERSION)
+            raise WrongVersion.of(path, head[1], FORMAT_VERSION)
         if head[2] != LMDB_FORMAT:
-            raise WrongVersion(path, f"LMDB {head[2]}", f"LMDB {LMDB_FORMAT}")
+            raise WrongVersion.of(path, f"LMDB {head[2]}", f"LMDB {LMDB_FORMAT}")
         # Absent in caches that were made before it was introduced.
         if "checksum" in members and _checksum(text, members["checksum"]) != members["checksum"]:
-            raise Corrupt(path, "its checksum does not match its bytes")
+            raise Corrupt.of(path, "its checksum does not match its bytes")
         try:
             return Manifest._from_json(members)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Corrupt(path, f"not a manifest ({error})") from error
+            raise Corrupt.of(path, f"not a manifest ({error})") from error
 
     @staticmethod
     def _from_json(members: Mapping[str, Any]) -> Manifest:
@@ -251,6 +254,20 @@ def _checksum(text: bytes, stated: object) -> str:
     if not isinstance(stated, str) or len(stated) != 64:
         return ""
     return hashlib.sha256(text.replace(stated.encode(), _BLANK.encode(), 1)).hexdigest()
+
+
+def _is_possible_error(error: Any, records: int) -> bool:
+    """Whether the figures of a unit's `codingError` can come from that many views."""
+    try:
+        figures = [*error["largest"], *error["sum"]]
+        return (
+            1 <= error["views"] <= max(records, 1)
+            and 0 <= error["maskFlips"] <= error["views"]
+            and len(error["largest"]) == len(error["sum"]) == 4
+            and all(math.isfinite(value) and value >= 0 for value in figures)
+        )
+    except (KeyError, TypeError):
+        return False
 
 
 def is_tap_name(tap: str) -> bool:

@@ -35,19 +35,19 @@ class WorkUnit:
     requests: tuple[ViewRequest, ...]  # in view order
     taps: tuple[TapShape, ...]  # those that the requests name
 
-    @property
-    def description(self) -> str:
-        """Images, then each view with what it needs, then the taps' shapes."""
+    def description(self, identity: CacheIdentity) -> str:
+        """The fingerprint, the images, each view with what it needs, the taps' shapes."""
         views = (
             f"{r.view}{'+' if r.needs_logits else '-'}{'+'.join(r.taps)}" for r in self.requests
         )
         taps = (f"{s.tap}={s.height}x{s.width}x{s.channels}" for s in self.taps)
-        return f"{IndexRanges.of(self.images)}\n{' '.join(views)}\n{' '.join(taps)}"
+        images = str(IndexRanges.of(self.images))
+        return "\n".join((identity.fingerprint, images, " ".join(views), " ".join(taps)))
 
-    @property
-    def name(self) -> str:
-        """Of the unit's directory: the first image id and a digest of all that is asked for."""
-        digest = hashlib.sha256(self.description.encode()).hexdigest()[:16]
+    def name(self, identity: CacheIdentity) -> str:
+        """Of the unit's directory: the first image id and a digest of all that its bytes depend on,
+        so that another teacher's unit is never taken for it."""
+        digest = hashlib.sha256(self.description(identity).encode()).hexdigest()[:16]
         return f"{self.images[0]:08}-{digest}"
 
 

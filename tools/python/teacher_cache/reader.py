@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any, Iterator, Optional, Union
+from typing import Any, Iterator, Optional, Sequence, Union
 
 import numpy as np
 
@@ -13,10 +13,20 @@ from .features import decode_features
 from .identity import GRADIENT_ERROR_BOUNDS, CacheIdentity
 from .logits import StoredRows, decode_views
 from .lookup import Lookup
-from .manifest import Manifest, TapShape
+from .manifest import Manifest, TapShape, UnitEntry
 from .records import BLOCK, open_record
-from .units import Unit, open_unit
-from .views import KINDS, AnyView, AnyViews, ImageIds, View, ViewSet, view_codes, view_of_code
+from .units import Unit, open_unit, unfinished_units
+from .views import (
+    KINDS,
+    AnyView,
+    AnyViews,
+    ImageIds,
+    View,
+    ViewSet,
+    image_ids,
+    view_codes,
+    view_of_code,
+)
 
 # What is decoded at once should stay in a core's nearest caches.
 _LOGITS_AT_ONCE = 8192
@@ -33,7 +43,8 @@ class Cache:
     """
 
     def __init__(self, path: Union[str, os.PathLike]):
-        self.path = os.fspath(path)
+        # Absolute, for workers that begin elsewhere.
+        self.path = os.path.abspath(os.path.expanduser(path))
         self.manifest = Manifest.read(self.path)
         self._begin()
 
@@ -41,6 +52,16 @@ class Cache:
         self._lookup = Lookup(self.manifest, self.path)
         self._process = os.getpid()
         self._units: dict[int, Unit] = {}
+
+    def __enter__(self) -> Cache:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the units' files; reading opens them again."""
+        self._units.clear()
 
     def __getstate__(self) -> dict[str, Any]:
         return {"path": self.path, "manifest": self.manifest}
@@ -77,7 +98,7 @@ class Cache:
     ) -> ViewSet:
         """The views whose logits (with a tap: features) all of `images` have, by default all
         images of the cache; rounds count from 0 without a gap."""
-        ids = self.images if images is None else np.asarray(images, np.int64)
+        ids = self.images if images is None else image_ids(images)
         return self._lookup.view_set(ids, tap)
 
     def holds(self, image: int, view: AnyView, tap: Optional[str] = None) -> bool:
@@ -92,7 +113,8 @@ class Cache:
 
     @property
     def info(self) -> dict[str, Any]:
-        """Figures about the whole cache, under the names of `teacher-dump info --json`."""
+        """Figures about the whole cache, those of `teacher-dump info --json` under their names there
+        except `teacher_top1`, for which all logits have to be decoded."""
         units, identity = self.manifest.units, self.identity
         records = sum(unit.records for unit in units)
         views = set(self._lookup.stored_views())
@@ -100,6 +122,7 @@ class Cache:
             views.update(self._lookup.stored_views(tap))
         kinds = [KINDS[view.kind] for view in views]
         logit_bytes = sum(self._logit_bytes(number) for number in range(len(units)))
+        per_view = logit_bytes / records if records else 0.0
         return {
             "cache_id": identity.cache_id,
             "content_hash": self.content_hash,
@@ -110,15 +133,30 @@ class Cache:
             "views": {name: kinds.count(name) for name in sorted(set(kinds))},
             "records": records,
             "feature_records": sum(unit.feature_records for unit in units),
+            "unfinished_units": len(unfinished_units(self.path)),
             "bytes": sum(unit.bytes for unit in units),
             "logit_codec": identity.logits,
-            "logit_bytes_per_view": logit_bytes / records if records else 0.0,
+            "logit_bytes_per_view": per_view,
+            "logit_ratio": identity.classes * 4 / per_view if records else 0.0,
             "logit_error_bound": GRADIENT_ERROR_BOUNDS[identity.logits],
             "largest_logit_error": max((unit.logit_error for unit in units), default=0.0),
+            "gradient_error": _gradient_error(units),
             "teacher_architecture": identity.teacherArchitecture,
             "teacher_weights": identity.teacherWeights,
             "view_seed": str(identity.viewSeed),
             "kernel_levels": sorted({unit.kernel_level for unit in units}),
+            "units": [
+                {
+                    "path": unit.path,
+                    "images": str(unit.images),
+                    "records": unit.records,
+                    "feature_records": unit.feature_records,
+                    "bytes": unit.bytes,
+                    "sha256": unit.sha256,
+                    "kernel_level": unit.kernel_level,
+                }
+                for unit in units
+            ],
         }
 
     def logits(self, image: int, view: AnyView) -> np.ndarray:
@@ -140,10 +178,20 @@ class Cache:
 
     def label(self, image: int) -> int:
         """The class of an image, from any record of its logits."""
+        return int(self.labels([image])[0])
+
+    def labels(self, images: Optional[ImageIds] = None) -> np.ndarray:
+        """The classes N int64 of N images, by default all of the cache, in the order of `images`;
+        from any record of their logits."""
+        ids = self.images if images is None else image_ids(images)
+        found = np.full(ids.size, -1, np.int64)
         for unit in self.manifest.units:
-            if image in unit.images and len(unit.logits):
-                return int(self.read_batch([image], unit.logits.views()[0]).labels[0])
-        raise Missing(f"logits of image {image}", self.path)
+            here = np.flatnonzero((found < 0) & np.isin(ids, unit.images.numbers()))
+            if len(unit.logits) and here.size:
+                found[here] = self.read_batch(ids[here], unit.logits.views()[0]).labels
+        if (found < 0).any():
+            raise Missing.of(f"logits of image {ids[np.argmax(found < 0)]}", self.path)
+        return found
 
     def logits_batch(self, images: ImageIds, views: AnyViews) -> np.ndarray:
         """Logits N×C fp32 of one view each of N images; `views` is one for all or one for each."""
@@ -155,7 +203,7 @@ class Cache:
 
     def read_batch(self, images: ImageIds, views: AnyViews) -> StoredRows:
         """Logits, labels, pixel hashes and confidences of one view each of N images."""
-        ids = np.asarray(images, np.int64).reshape(-1)
+        ids = image_ids(images)
         keys, holders = self._lookup.find(ids, view_codes(views, ids.size))
         step = max(1, _LOGITS_AT_ONCE // self.identity.classes)
         parts = [self._read_logits(keys[part], holders[part]) for part in _parts(ids.size, step)]
@@ -166,9 +214,9 @@ class Cache:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Features N×H×W×C fp32 at a tap, and the hashes of the pixels behind them."""
         if tap not in self.taps:
-            raise Missing(f"features of {tap} (it has {', '.join(self.taps) or 'none'})", self.path)
+            raise Missing.of(f"features of {tap} (it has {', '.join(self.taps) or 'none'})", self.path)
         shape = self.taps[tap]
-        ids = np.asarray(images, np.int64).reshape(-1)
+        ids = image_ids(images)
         keys, holders = self._lookup.find(ids, view_codes(views, ids.size), tap)
         values = np.empty((ids.size, shape.height, shape.width, shape.channels), np.float32)
         hashes = np.empty(ids.size, np.uint64)
@@ -239,7 +287,24 @@ class Cache:
     def _corrupt(self, keys: np.ndarray, holders: np.ndarray, error: object) -> Corrupt:
         path = os.path.join(self.path, self.manifest.units[int(holders[0])].path)
         key = int(keys[0])
-        return Corrupt(path, f"image {key >> 32}, {view_of_code(key & 0xFFFFFFFF)}: {error}")
+        return Corrupt.of(path, f"image {key >> 32}, {view_of_code(key & 0xFFFFFFFF)}: {error}")
+
+
+def _gradient_error(units: Sequence[UnitEntry]) -> Optional[dict[str, Any]]:
+    """What coding did to the gradients of the views that teacher-dump measured; None without any."""
+    measured = [unit.coding_error for unit in units if unit.coding_error is not None]
+    views = sum(error["views"] for error in measured)
+    if views == 0:
+        return None
+    largest = np.max([error["largest"] for error in measured], axis=0).tolist()
+    mean = (np.sum([error["sum"] for error in measured], axis=0) / views).tolist()
+    settings = ("t1", "t2", "t4", "bkd")
+    return {
+        "views": views,
+        "max": dict(zip(settings, largest)),
+        "mean": dict(zip(settings, mean)),
+        "crld_mask_flips": sum(error["maskFlips"] for error in measured),
+    }
 
 
 def _parts(count: int, step: int) -> Iterator[slice]:

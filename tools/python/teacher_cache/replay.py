@@ -11,7 +11,7 @@ from .datasets import DatasetInfo, ImageSet
 from .draws import Distortion, distortions, weak_crops
 from .operations import apply, cut
 from .views import CROP, PLAIN, STRONG, WEAK, AnyView, AnyViews, ImageIds, View
-from .views import view_codes, view_of_code
+from .views import image_ids, view_codes, view_of_code
 
 
 class ViewRenderer:
@@ -32,10 +32,8 @@ class ViewRenderer:
     def render_batch(self, images: ImageIds, views: AnyViews) -> np.ndarray:
         """The pixels N×H×W×3 uint8 of one view each of N images; `views` is one for all or one for
         each."""
-        ids = np.asarray(images, np.int64).reshape(-1)
+        ids = image_ids(images, self.images.labels.size)
         codes = view_codes(views, ids.size)
-        if ids.size and not (0 <= ids.min() and ids.max() < self.images.labels.size):
-            raise ValueError(f"image {ids.max()} of {self.images.labels.size} images")
         crops, changes = self._choices(ids, codes)
         output = np.zeros((ids.size, *self.images.pixels.shape[1:]), np.uint8)
         for number, image in enumerate(ids.tolist()):

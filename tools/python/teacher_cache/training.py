@@ -53,6 +53,10 @@ class Dataset(torch.utils.data.Dataset):
         # Shared memory, so that workers that live on see it too.
         self._epoch = torch.zeros((), dtype=torch.int64).share_memory_()
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._epoch.share_memory_()  # that of a copy is not shared yet
+
     @property
     def cache(self) -> Cache:
         return self.epochs.cache
@@ -68,6 +72,7 @@ class Dataset(torch.utils.data.Dataset):
 
     def set_epoch(self, epoch: int) -> None:
         """Chooses the epoch, from 0, whose views are given; before the loader's iterator begins."""
+        self.epochs.view(epoch)  # refuses what is no epoch
         self._epoch.fill_(epoch)
 
     def __len__(self) -> int:

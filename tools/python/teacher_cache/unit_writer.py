@@ -56,7 +56,9 @@ class UnitWriter:
         self.directory = directory
         self._identity = identity
         self._on_seal = on_seal
-        self._environment: Optional[lmdb.Environment] = _open(directory, unit.description)
+        self._environment: Optional[lmdb.Environment] = _open(
+            directory, unit.description(identity)
+        )
         account = _read_account(self._environment)
         self._done, self.content, self.logit_error = account
         self._segments: dict[bytes, _Segment] = {}
@@ -263,7 +265,7 @@ def _runs(views: Sequence[View]) -> list[slice]:
 
 
 def _open(directory: str, description: str) -> lmdb.Environment:
-    """The environment of a unit, deleting one that is damaged or of other work."""
+    """The environment of a unit, deleting one that is damaged, of other work or another teacher."""
     if os.path.lexists(directory):
         # A kill before the first commit leaves a file that LMDB does not open; nothing was in it.
         try:
@@ -306,4 +308,4 @@ def write_error(path: str, error: Exception) -> CacheError:
     status = os.statvfs(path if os.path.isdir(path) else os.path.dirname(path))
     free = status.f_bavail * status.f_frsize
     # A failed write has given its own pages back.
-    return DiskFull(path, free) if free < 1 << 20 else unit_error(path, error)
+    return DiskFull.of(path, free) if free < 1 << 20 else unit_error(path, error)

@@ -14,6 +14,8 @@ from .errors import CacheError, Corrupt, MalformedRecord, Missing, Truncated, Wr
 from .manifest import LMDB_FORMAT, UnitEntry
 from .records import LOGITS_TABLE, RecordIndex, features_table
 
+# Where units lie, and how the names of those begin that nobody sealed: dumps and training runs.
+UNITS, UNSEALED, JOURNAL = "units", ".tmp-", ".seen-"
 _MAXIMUM_TABLES = 64
 
 
@@ -45,11 +47,11 @@ class Unit:
                 with self._transaction.cursor(table) as cursor:
                     self._indexes[tap] = RecordIndex(iter(cursor))
             except lmdb.NotFoundError:
-                raise Corrupt(self.path, f"there is no table {name.decode()}") from None
+                raise Corrupt.of(self.path, f"there is no table {name.decode()}") from None
             except lmdb.Error as error:
                 raise unit_error(self.path, error) from error
             except MalformedRecord as error:
-                raise Corrupt(self.path, error) from error
+                raise Corrupt.of(self.path, error) from error
         return self._indexes[tap]
 
     def close(self) -> None:
@@ -88,16 +90,16 @@ os.register_at_fork(after_in_child=_forget_inherited)
 def unit_error(path: str, error: Exception) -> CacheError:
     """What an error of LMDB or the system means for a cache."""
     if isinstance(error, lmdb.VersionMismatchError):
-        return WrongVersion(path, "another LMDB format", f"LMDB {LMDB_FORMAT}")
+        return WrongVersion.of(path, "another LMDB format", f"LMDB {LMDB_FORMAT}")
     if isinstance(error, (lmdb.CorruptedError, lmdb.InvalidError, lmdb.PageNotFoundError)):
-        return Corrupt(path, error)
+        return Corrupt.of(path, error)
     return CacheError(f"{path}: {error}")
 
 
 def _check_library(path: str) -> None:
     if lmdb.version()[:2] != (0, 9):
         found = ".".join(map(str, lmdb.version()))
-        raise WrongVersion(path, f"LMDB {LMDB_FORMAT}", f"LMDB {found} (the installed package)")
+        raise WrongVersion.of(path, f"LMDB {LMDB_FORMAT}", f"LMDB {found} (the installed package)")
 
 
 def _check_file(entry: UnitEntry, path: str) -> None:
@@ -107,9 +109,19 @@ def _check_file(entry: UnitEntry, path: str) -> None:
         try:
             mode = os.lstat(place).st_mode
         except FileNotFoundError:
-            raise Missing(f"its unit {entry.path}", os.path.dirname(place)) from None
+            raise Missing.of(f"its unit {entry.path}", os.path.dirname(place)) from None
         if not is_kind(mode):
-            raise Corrupt(place, "it is a link or no file, which a cache never contains")
+            raise Corrupt.of(place, "it is a link or no file, which a cache never contains")
     size = os.lstat(data).st_size
     if size != entry.bytes:
-        raise Truncated(data, entry.bytes, size)
+        raise Truncated.of(data, entry.bytes, size)
+
+
+def unfinished_units(directory: str) -> set[str]:
+    """Names of units that a dump or a training run began and nobody sealed."""
+    prefixes = (UNSEALED, JOURNAL)
+    try:
+        names = os.listdir(os.path.join(directory, UNITS))
+    except OSError:
+        return set()
+    return {name[len(p) :] for name in names for p in prefixes if name.startswith(p)}

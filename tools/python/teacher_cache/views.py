@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from dataclasses import dataclass
-from typing import NamedTuple, Sequence, Union
+from typing import NamedTuple, Optional, Sequence, Union
 
 import numpy as np
 
@@ -113,6 +113,23 @@ class ViewSet:
         items += [f"weak:{self.weak}"] * (self.weak > 0)
         items += [f"strong:{self.strong}"] * (self.strong > 0)
         return ",".join(items + ["weak:all"] * self.crops)
+
+
+def image_ids(images: ImageIds, count: Optional[int] = None) -> np.ndarray:
+    """Ids (int64) of images in the original training set, which has `count` of them.
+
+    A mask or a number with a fraction is no id: TypeError. One outside the set: ValueError.
+    """
+    ids = np.asarray(images).reshape(-1)
+    if ids.size and ids.dtype.kind not in "iu":
+        raise TypeError(
+            f"ids of images are integers, not {ids.dtype}; of a mask take numpy.flatnonzero(mask)"
+        )
+    ids = ids.astype(np.int64)
+    wrong = ids[(ids < 0) | (ids >= count)] if count is not None else ids[:0]
+    if wrong.size:
+        raise ValueError(f"image {wrong[0]}: the training set has the images 0…{count - 1}")
+    return ids
 
 
 def view_codes(views: AnyViews, count: int) -> np.ndarray:

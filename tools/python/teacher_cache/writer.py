@@ -18,13 +18,12 @@ from .plan import WorkUnit, missing_work
 from .ranges import IndexRanges
 from .replay import ViewRenderer, pixel_hashes
 from .unit_writer import UnitWriter, write_error
-from .views import ImageIds, ViewSet
+from .units import UNITS, UNSEALED
+from .views import ImageIds, ViewSet, image_ids
 from .weights import Teacher
 
 # Takes views N×H×W×3 uint8 and gives logits N×C or (logits, {tap: N×H×W×C}).
 TeacherFunction = Callable[[np.ndarray], Union[Any, tuple[Any, Mapping[str, Any]]]]
-
-_UNITS, _UNSEALED = "units", ".tmp-"
 
 
 class Writer:
@@ -34,7 +33,7 @@ class Writer:
         with teacher_cache.Writer(
             "caches/r56", "cifar100", "data", teacher, views="weak:16,strong:16"
         ) as writer:
-            writer.fill(teacher_cache.torch_teacher(model, mean, std, device="cuda"))
+            writer.fill(teacher_cache.torch_teacher(model, teacher, device="cuda"))
 
     The same call after an interruption goes on; a call that asks for more views or taps adds only
     what is missing; another teacher, data set, seed or precision is refused.
@@ -64,11 +63,11 @@ class Writer:
         - images: ids in the original training set, by default all.
         - kernel_level: what computed the logits; equal content is promised for equal levels only.
         """
-        self.path = os.fspath(path)
+        self.path = os.path.abspath(os.path.expanduser(path))
         self.images = data if isinstance(data, ImageSet) else load_train(dataset, data)
         info = self.images.info
         if info.name != dataset:
-            raise Mismatch("dataset", dataset, info.name)
+            raise Mismatch.of("dataset", dataset, info.name)
         self.identity = CacheIdentity(
             dataset=dataset,
             datasetHash=self.images.content_hash,
@@ -85,11 +84,15 @@ class Writer:
             featurePrecision=feature_precision,
         )
         count = self.images.labels.size
-        self._ids = np.arange(count) if images is None else np.unique(np.asarray(images, np.int64))
-        if self._ids.size and not (0 <= self._ids[0] and self._ids[-1] < count):
-            raise ValueError(f"image {self._ids[-1]} of {count} images")
+        self._ids = np.arange(count) if images is None else np.unique(image_ids(images, count))
         self._views = ViewSet.of(views).views(info.crops)
         self._feature_views = ViewSet.of(feature_views).views(info.crops)
+        strange = [view for view in self._feature_views if view not in set(self._views)]
+        if taps and strange:
+            raise ValueError(
+                f"feature_views {feature_views} asks for {strange[0]}, which is not among the views "
+                f"{views}; name views of that list"
+            )
         self._taps = [TapShape(tap, *map(int, shape)) for tap, shape in (taps or {}).items()]
         for shape in self._taps:
             if not is_tap_name(shape.tap) or not is_possible(shape):
@@ -153,13 +156,13 @@ class Writer:
         for wanted in self._taps:
             for shape, _ in (feature for unit in units for feature in unit.features):
                 if shape.tap == wanted.tap and shape != wanted:
-                    raise Mismatch(f"shape of tap {wanted.tap}", wanted, shape)
+                    raise Mismatch.of(f"shape of tap {wanted.tap}", wanted, shape)
         work = missing_work(
             self.identity, units, self._ids, self._views, self._taps, self._feature_views
         )
-        names = {_UNSEALED + unit.name for unit in work}
+        names = {UNSEALED + unit.name(self.identity) for unit in work}
         for name in os.listdir(self._units_folder):
-            if name.startswith(_UNSEALED) and name not in names:
+            if name.startswith(UNSEALED) and name not in names:
                 shutil.rmtree(os.path.join(self._units_folder, name))
         return work
 
@@ -167,7 +170,7 @@ class Writer:
         """Opens a unit of `missing`, going on after the last committed image."""
         if self._lock is None:
             raise ValueError("the writer is closed")
-        directory = os.path.join(self._units_folder, _UNSEALED + unit.name)
+        directory = os.path.join(self._units_folder, UNSEALED + unit.name(self.identity))
         return UnitWriter(unit, directory, self.identity, self._publish)
 
     def _store(
@@ -211,20 +214,20 @@ class Writer:
 
     @property
     def _units_folder(self) -> str:
-        return os.path.join(self.path, _UNITS)
+        return os.path.join(self.path, UNITS)
 
     def _open(self, allow_network: bool) -> None:
         os.makedirs(self.path, exist_ok=True)
         network = network_type(self.path)
         if network is not None and not allow_network:
-            raise NetworkFileSystem(self.path, network)
+            raise NetworkFileSystem.of(self.path, network)
         self._lock = WriterLock(self.path)
         try:
             if os.path.lexists(os.path.join(self.path, FILE_NAME)):
                 self.manifest = Manifest.read(self.path)
                 difference = self.identity.first_difference(self.manifest.identity)
                 if difference is not None:
-                    raise Mismatch(*difference)
+                    raise Mismatch.of(*difference)
             else:
                 self.manifest = Manifest(self.identity, [])
                 self.manifest.write(self.path)
@@ -241,7 +244,7 @@ class Writer:
         for name in sorted(os.listdir(self._units_folder)):
             if name.startswith(".") or name in listed:
                 continue
-            unsealed = os.path.join(self._units_folder, _UNSEALED + name)
+            unsealed = os.path.join(self._units_folder, UNSEALED + name)
             shutil.rmtree(unsealed, ignore_errors=True)
             move(os.path.join(self._units_folder, name), unsealed)
 
@@ -270,7 +273,7 @@ class Writer:
             for shape in unit.taps
         )
         return UnitEntry(
-            path=f"{_UNITS}/{unit.name}",
+            path=f"{UNITS}/{unit.name(self.identity)}",
             images=IndexRanges.of(unit.images),
             logits=ViewRanges.of(logits),
             features=features,

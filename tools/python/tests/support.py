@@ -170,6 +170,6 @@ def writer(path, name, **changes):
     settings = dict(
         views=views, taps=Answers(teacher_cache.open(cache_path("fp32"))).taps,
         feature_views=FEATURE_VIEWS, images=IMAGES, logits=codec, feature_precision=precision,
+        teacher=teacher_cache.Teacher.of_file(teacher_file()),
     )  # fmt: skip
-    teacher = teacher_cache.Teacher.of_file(teacher_file())
-    return teacher_cache.Writer(path, "mnist", digits(), teacher, **{**settings, **changes})
+    return teacher_cache.Writer(path, "mnist", digits(), **{**settings, **changes})

@@ -75,13 +75,31 @@ class Records(unittest.TestCase):
             self.assertEqual(cache.confidence(image, view), float(rows.confidences[i]))
             self.assertEqual(cache.label(image), int(rows.labels[i]))
         self.assertEqual(cache.logits_batch([], "plain").shape, (0, 10))
+        some = IMAGES[2::-2]
+        self.assertEqual(cache.labels(some).tolist(), [cache.label(image) for image in some])
+        self.assertEqual(cache.labels().tolist(), [cache.label(i) for i in cache.images.tolist()])
+        with self.assertRaisesRegex(teacher_cache.Missing, "image 4999"):
+            cache.labels([0, 4999])
 
     def test_info_is_what_teacher_dump_says(self):
         for name in [*support.CACHES, "all"]:
             output, _ = support.run("teacher-dump", "info", cache_path(name), "--json")
             expected = json.loads(output)
-            for key, value in teacher_cache.open(cache_path(name)).info.items():
+            found = teacher_cache.open(cache_path(name)).info
+            for key, value in found.items():
                 self.assertEqual(value, expected[key], f"{name}: {key}")
+            self.assertEqual(set(expected) - set(found), {"teacher_top1"})
+
+    def test_a_relative_path_is_that_of_the_beginning(self):
+        here = os.getcwd()
+        os.chdir(os.path.dirname(cache_path("q8")))
+        try:
+            with teacher_cache.open(os.path.basename(cache_path("q8"))) as cache:
+                os.chdir("/")
+                self.assertEqual(cache.logits(0, "plain").shape, (10,))
+            self.assertEqual(cache.logits(0, "plain").shape, (10,))  # opened again
+        finally:
+            os.chdir(here)
 
     def test_weak_rounds_are_read_as_the_crops_that_they_draw(self):
         every, some = (teacher_cache.open(cache_path(name)) for name in ("all", "q8"))

@@ -1,9 +1,11 @@
 """Epochs that prove their pixels, also as a PyTorch data set, and a network as a teacher."""
 
+import copy
 import importlib.util
 import json
 import math
 import pathlib
+import pickle
 import tempfile
 import unittest
 
@@ -15,6 +17,13 @@ import teacher_cache
 
 if importlib.util.find_spec("torch"):
     import torch
+
+
+def changed_digits():
+    """The digits with another pixel in the second image."""
+    pixels = support.digits().pixels.copy()
+    pixels[IMAGES[1], 14, 14, 1] ^= 1
+    return teacher_cache.ImageSet(support.digits().info, pixels, support.digits().labels)
 
 
 @support.needs_programs
@@ -54,6 +63,26 @@ class Datasets(unittest.TestCase):
                 self.assertEqual(labels, rows.labels.tolist())
                 self.assertEqual(tuple(batches[0][0].shape), (3, 3, 28, 28))
 
+    def test_workers_of_a_copy_see_its_epoch(self):
+        first = teacher_cache.Dataset(cache_path("coarse"), support.digits(), "strong")
+        for copied in (copy.deepcopy(first), pickle.loads(pickle.dumps(first))):
+            loader = torch.utils.data.DataLoader(
+                copied, batch_size=len(IMAGES), num_workers=1, persistent_workers=True
+            )
+            for epoch in (0, 5):
+                copied.set_epoch(epoch)
+                rows = copied.cache.read_batch(IMAGES, f"strong:{epoch}")
+                for _, _, logits in loader:
+                    self.assertTrue(same_bits(logits.numpy(), rows.logits))
+        self.assertEqual(str(first.view), "strong:0")
+
+    def test_what_is_wrong_in_a_worker_is_raised_as_what_it_is(self):
+        data = teacher_cache.Dataset(cache_path("q8"), support.digits())
+        data.epochs.renderer.images = changed_digits()
+        loader = torch.utils.data.DataLoader(data, batch_size=3, num_workers=1)
+        with self.assertRaisesRegex(teacher_cache.ReplayMismatch, f"image {IMAGES[1]}, view weak"):
+            list(loader)
+
 
 @support.needs_programs
 class Epochs(unittest.TestCase):
@@ -91,10 +120,7 @@ class Epochs(unittest.TestCase):
         self.assertEqual(epochs.batch(range(len(IMAGES)), 1234).logits.shape, (len(IMAGES), 10))
 
     def test_a_changed_pixel_is_found(self):
-        pixels = support.digits().pixels.copy()
-        pixels[IMAGES[1], 14, 14, 1] ^= 1
-        info, labels = support.digits().info, support.digits().labels
-        changed = teacher_cache.ImageSet(info, pixels, labels)
+        changed = changed_digits()
         with self.assertRaises(teacher_cache.Mismatch):
             teacher_cache.EpochViews(cache_path("q8"), changed)
         # Changed after the images were compared: the replay proof itself.
@@ -111,11 +137,33 @@ class Epochs(unittest.TestCase):
             teacher_cache.EpochViews(cache_path("q8"), support.digits(), "strong", taps=["stage1"])
         with self.assertRaisesRegex(ValueError, "crop"):
             teacher_cache.EpochViews(cache_path("q8"), support.digits(), "crop")
+        strange = next(image for image in range(100) if image not in IMAGES)
+        with self.assertRaisesRegex(teacher_cache.Missing, f"hold image {strange};"):
+            teacher_cache.EpochViews(cache_path("q8"), support.digits(), images=[0, strange])
+
+    def test_what_is_no_image_and_no_epoch_is_refused(self):
+        mask = np.zeros(support.digits().labels.size, bool)
+        mask[IMAGES] = True
+        for wrong in (mask, [0.5, 2.0]):
+            with self.assertRaisesRegex(TypeError, "integers"):
+                teacher_cache.EpochViews(cache_path("q8"), support.digits(), images=wrong)
+            with self.assertRaisesRegex(TypeError, "integers"):
+                teacher_cache.open(cache_path("q8")).logits_batch(wrong, "plain")
+        with self.assertRaisesRegex(ValueError, "image -1: .* 0…"):
+            teacher_cache.EpochViews(cache_path("q8"), support.digits(), images=[5, -1])
+        epochs = teacher_cache.EpochViews(cache_path("q8"), support.digits())
+        with self.assertRaisesRegex(ValueError, "epoch -1"):
+            epochs.view(-1)
+        with self.assertRaises(TypeError):
+            epochs.view(1.5)
 
 
 @support.needs_programs
 @support.needs_torch
 class Teachers(unittest.TestCase):
+    teacher = teacher_cache.Teacher("any", "0" * 64, (0.5,) * 3, (0.25,) * 3)
+    pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
+
     def test_a_network_in_pytorch_fills_the_cache_that_swift_would(self):
         models = support.load_reference("torch_models")
         state, metadata = teacher_cache.weights.read_safetensors(support.teacher_file())
@@ -130,7 +178,7 @@ class Teachers(unittest.TestCase):
             path, "mnist", support.digits(), teacher, views="weak:2,strong:2", images=IMAGES,
             taps={"stage3": (7, 7, 64)}, logits="fp32", feature_precision="fp32",
         ) as writer:  # fmt: skip
-            function = teacher_cache.torch_teacher(model, mean, std, taps={"stage3": "layer3"})
+            function = teacher_cache.torch_teacher(model, teacher, taps={"stage3": "layer3"})
             self.assertEqual(writer.fill(function), len(IMAGES) * 4)
         output, _ = support.run(
             "teacher-dump", "verify", path, "--data", support.DIGITS, "--teacher",
@@ -150,19 +198,37 @@ class Teachers(unittest.TestCase):
             torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU(inplace=True),
             torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(),
         )  # fmt: skip
-        function = teacher_cache.torch_teacher(model, [0.5] * 3, [0.25] * 3, taps={"bn": "1"})
-        pixels = np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), dtype=np.uint8)
-        logits, features = function(pixels)
+        function = teacher_cache.torch_teacher(model, self.teacher, taps={"bn": "1"})
+        logits, features = function(self.pixels)
         model.train()
         model[0].eval()  # a part that somebody froze stays so
         before = model[1].running_mean.clone()
-        again, _ = function(pixels)
+        again, _ = function(self.pixels)
         np.testing.assert_array_equal(again, logits)
         self.assertTrue(torch.equal(model[1].running_mean, before))
         self.assertTrue(model[1].training and not model[0].training)
         # The tap lies before the ReLU, which works in place.
         self.assertEqual(features["bn"].shape, (6, 6, 6, 4))
         self.assertLess(features["bn"].min(), 0)
+        self.assertFalse(model[1]._forward_hooks)  # nothing stays in the model
+
+    def test_what_networks_give(self):
+        class Pooled(torch.nn.Module):
+            def forward(self, x):
+                return {"logits": x.mean((2, 3))}
+
+        logits, _ = teacher_cache.torch_teacher(Pooled(), self.teacher)(self.pixels)
+        expected = (self.pixels / 255 - 0.5) / 0.25
+        self.assertTrue(np.allclose(logits, expected.mean((1, 2)), atol=1e-5))
+        narrow = torch.nn.Sequential(
+            torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+        )
+        wide, _ = teacher_cache.torch_teacher(narrow, self.teacher)(self.pixels)
+        half, _ = teacher_cache.torch_teacher(narrow.bfloat16(), self.teacher)(self.pixels)
+        self.assertEqual(half.dtype, np.float32)
+        self.assertLess(np.abs(half - wide).max(), 0.05)
+        with self.assertRaisesRegex(teacher_cache.CacheError, r"tap flat gave \(6, 4\)"):
+            teacher_cache.torch_teacher(narrow, self.teacher, taps={"flat": "2"})(self.pixels)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """Caches that are written here, read and trained from by the Swift programs."""
 
 import json
+import os
 import pathlib
+import signal
 import subprocess
 import sys
 import tempfile
@@ -71,7 +73,8 @@ class Writing(unittest.TestCase):
         self.path = self.path.with_name("planned")
         every = {"views": "weak:all", "feature_views": "weak:all", "feature_precision": "fp16"}
         with support.writer(self.path, "q8", **every) as writer:
-            self.assertEqual([f"units/{unit.name}" for unit in writer.missing()], paths)
+            names = [unit.name(writer.identity) for unit in writer.missing()]
+        self.assertEqual([f"units/{name}" for name in names], paths)
 
     def test_more_rounds_than_a_record_holds(self):
         def teacher(pixels):
@@ -96,7 +99,7 @@ class Writing(unittest.TestCase):
         return {unit["path"]: unit["codingError"] for unit in units if unit.get("codingError")}
 
     def test_swift_goes_on_where_python_stopped_and_python_where_swift_did(self):
-        self.write("q8", views="plain,weak:1")
+        self.write("q8", views="plain,weak:1", feature_views="weak:1")
         more = ["--features", ",".join(support.TAPS), "--feature-views", "weak:2",
                 "--feature-precision", "q8"]  # fmt: skip
         support.dump(self.path, "plain,weak:2", *more)
@@ -166,6 +169,14 @@ class Writing(unittest.TestCase):
         self.assertEqual(self.content_hash(self.path), expected)
         self.assertEqual(len(list((other / "units").iterdir())), 1)
 
+    def test_another_teachers_units_are_not_taken_over(self):
+        self.write("q8")
+        (self.path / "manifest.json").unlink()
+        other = Teacher("resnet8", "b" * 64, (0.5,) * 3, (0.25,) * 3)
+        with support.writer(self.path, "q8", teacher=other) as writer:
+            work = writer.missing()[0]
+            self.assertEqual(writer.begin(work).remaining_images, work.images)
+
     def test_a_second_writer_is_refused_at_once_and_told_who_writes(self):
         with support.writer(self.path, "q8"):
             with self.assertRaisesRegex(teacher_cache.Locked, r"host .*, pid \d+, since "):
@@ -186,7 +197,12 @@ class Writing(unittest.TestCase):
             self.assertEqual(refused.exception.field, field)
         self.write("q8")
         with self.assertRaisesRegex(teacher_cache.Mismatch, "shape of tap stage1"):
-            self.write("q8", taps={"stage1": (1, 1, 16)}, feature_views="weak:3")
+            self.write("q8", taps={"stage1": (1, 1, 16)})
+
+    def test_features_of_views_without_logits_are_refused_as_teacher_dump_does(self):
+        with self.assertRaisesRegex(ValueError, "weak:2, which is not among the views plain,weak:2"):
+            support.writer(self.path, "q8", views="plain,weak:2", feature_views="weak:3")
+        self.assertFalse(self.path.exists())
 
     def test_answers_that_cannot_be_stored_are_refused(self):
         wrong = {
@@ -200,6 +216,17 @@ class Writing(unittest.TestCase):
                 with self.assertRaisesRegex(teacher_cache.CacheError, reason):
                     writer.fill(teacher)
         self.assertEqual(teacher_cache.open(self.path).images.size, 0)
+
+    def test_the_lock_does_not_outlive_its_writer_in_a_forked_process(self):
+        with support.writer(self.path, "q8"):
+            child = os.fork()
+            if child == 0:
+                signal.pause()
+        try:
+            support.writer(self.path, "q8").close()
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
 
     def test_a_killed_process_leaves_no_lock(self):
         script = (
