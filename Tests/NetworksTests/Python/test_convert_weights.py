@@ -61,6 +61,9 @@ class ConvertWeights(unittest.TestCase):
 
     def test_wrong_usage_is_64(self):
         self.assertIn("three numbers", self.convert(REFERENCE, "--mean", "1,2", expect=64))
+        for wrong in (["--mean", "125.3,123,113.9"], ["--mean=-1,0,0"], ["--std", "0.2,0,0.2"],
+                      ["--std", "63,62,66"], ["--std", "nan,1,1"]):
+            self.assertIn("three numbers", self.convert(REFERENCE, *wrong, expect=64))
         self.assertIn("invalid choice", self.convert(REFERENCE, "--dataset", "imagenet", expect=64))
 
     def test_a_missing_file_is_66(self):
@@ -100,6 +103,15 @@ class ConvertWeights(unittest.TestCase):
             self.assertTrue(all(torch.equal(found[n], weights[n]) for n in weights))
             self.output.unlink()
         self.assertEqual(len(files), 1)
+
+    @needs_torch
+    def test_numbers_of_numpy_beside_the_weights_are_let_through(self):
+        import numpy
+        import torch
+        weights = {"fc.bias": torch.ones(4)}
+        best = {"best_acc": numpy.float64(72.63), "epoch": numpy.int64(240), "t": numpy.float32(4)}
+        self.convert(self.save({"model": weights, **best}))
+        self.assertEqual(list(header(self.output)), ["__metadata__", "fc.bias"])
 
     @needs_both
     def test_its_bytes_are_those_of_the_reference_library(self):
