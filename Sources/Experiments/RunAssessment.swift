@@ -24,7 +24,8 @@ struct RunAssessment {
   ) throws -> RunEvaluation {
     var evaluation = RunEvaluation()
     evaluation.test = test(answers)
-    evaluation.cache = inputs.cacheInfo.flatMap { info in
+    let written = (inputs.teacher as? WriteThroughTeacher)?.cacheInfo
+    evaluation.cache = (written ?? inputs.cacheInfo).flatMap { info in
       inputs.cacheIdentity.map { Self.facts(info, $0) }
     }
     guard let teacher = inputs.teacher else { return evaluation }
@@ -33,8 +34,9 @@ struct RunAssessment {
         images: inputs.data.train, info: inputs.data.info, seed: inputs.viewSeed)
       evaluation.comparison = try comparison(with: teacher, renderer)
       evaluation.seen = try seen(by: teacher, renderer)
-      // A method on features alone runs the teacher in part of its steps, and not to the end.
-      if settings.method.needsTeacherLogits {
+      // A method on features alone runs the teacher in part of its steps, and not to the end; who
+      // writes through, only on views that are seen for the first time.
+      if settings.method.needsTeacherLogits, !(teacher is WriteThroughTeacher) {
         evaluation.cost = cost(of: teacher, renderer, trainingSeconds: seconds)
       }
     } catch CacheError.missing {

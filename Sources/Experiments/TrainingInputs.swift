@@ -66,8 +66,9 @@ package struct TrainingInputs {
   package let featureViews: ViewSet
   package let viewSeed: UInt64
   package let cacheID: String?
-  /// Whose outputs the cache holds, and what it holds before the run; nil without one.
+  /// Whose outputs the cache holds; nil without one.
   var cacheIdentity: CacheIdentity?
+  /// What it holds; nil also in a run that fills it.
   var cacheInfo: CacheInfo?
   /// By label; nil where the data set's folder has no names.
   var classNames: [String]?

@@ -10,8 +10,7 @@ package struct Stopped: Error, Sendable {}
 
 /// One run from its first or last saved step to its summary.
 package final class TrainingRun {
-  private let inputs: TrainingInputs
-  private let settings: Settings
+  private let session: TrainingSession
   private let directory: RunDirectory
   private let trainer: Trainer
   private let execution: Execution
@@ -21,19 +20,23 @@ package final class TrainingRun {
   /// The place of the checkpoint on disk; nil before the first.
   private var saved: (epoch: Int, step: Int)?
 
+  private var inputs: TrainingInputs { session.inputs }
+  private var settings: Settings { session.configuration.settings }
+
   package init(
-    inputs: TrainingInputs, settings: Settings, plan: TrainingPlan, directory: RunDirectory,
-    execution: Execution, progress: ProgressLine
+    _ session: TrainingSession, directory: RunDirectory, execution: Execution,
+    progress: ProgressLine
   ) throws {
-    self.inputs = inputs
-    self.settings = settings
+    let inputs = session.inputs
+    let settings = session.configuration.settings
+    self.session = session
     self.directory = directory
     self.execution = execution
     self.progress = progress
     shots = ShotGroups(classCounts: inputs.classCounts)
     trainer = try Trainer(
       TrainingTask(
-        student: inputs.student, plan: plan, teacher: inputs.teacher,
+        student: inputs.student, plan: session.plan, teacher: inputs.teacher,
         renderer: ViewRenderer(
           images: inputs.data.train, info: inputs.data.info, seed: inputs.viewSeed),
         images: inputs.images, normalization: inputs.normalization,
@@ -47,11 +50,13 @@ package final class TrainingRun {
         averageDecay: settings.averageDecay), on: execution)
   }
 
-  /// Trains to the end and writes the summary.
+  /// Trains to the end, fills the rest of a cache that is written through, and writes report and
+  /// summary.
   ///
   /// - Parameters:
   ///   - shouldSave: asked after every step; true saves a checkpoint and goes on.
-  ///   - shouldStop: asked after every step; true saves a checkpoint and throws ``Stopped``.
+  ///   - shouldStop: asked after every step and every batch of the teacher; true saves a
+  ///     checkpoint and throws ``Stopped``.
   /// - Throws: `Divergence` when something is no longer a number; the files are then those of the
   ///   last checkpoint.
   package func train(
@@ -94,6 +99,8 @@ package final class TrainingRun {
     // Only a run that was killed between its last checkpoint and this place has to look again.
     let accuracy =
       lastAccuracy ?? inputs.accuracy(average: trainer.average?.network, on: execution)
+    // Before the report, which says what the cache holds.
+    try session.finishCache(progress: progress, shouldStop: shouldStop)
     let summary = try makeSummary(accuracy)
     let seconds = try directory.metrics().compactMap { $0["seconds"] as? Double }.reduce(0, +)
     let assessment = RunAssessment(inputs: inputs, settings: settings, execution: execution)

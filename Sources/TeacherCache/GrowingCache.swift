@@ -42,6 +42,9 @@ package final class GrowingCache: StoredOutputs, @unchecked Sendable {
   /// (image, view) pairs that the teacher has not been evaluated on.
   package var missing: Int { journals.reduce(0) { $0 + ($1?.missing ?? 0) } }
 
+  /// What the sealed units hold.
+  package var info: CacheInfo { reader.info }
+
   /// What is still wanted of a view; nil where there is nothing.
   package func lacking(_ key: ViewKey) -> ViewRequest? { journal(of: key)?.lacking(key) }
 

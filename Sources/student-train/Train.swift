@@ -78,10 +78,8 @@ struct Train: ParsableCommand {
         return
       }
       let run = try TrainingRun(
-        inputs: session.inputs, settings: session.configuration.settings, plan: session.plan,
-        directory: directory, execution: execution, progress: progress)
+        session, directory: directory, execution: execution, progress: progress)
       let summary = try run.train(shouldSave: signals.takeCheckpoint, shouldStop: shouldStop)
-      try session.finishCache(progress: progress, shouldStop: shouldStop)
       printResult(summary.lines)
     } catch is Stopped {
       progress.clear()

@@ -31,8 +31,7 @@ struct WholeRun {
       recipe: nil, execution: execution)
     try? FileManager.default.removeItem(atPath: output)
     let run = try TrainingRun(
-      inputs: session.inputs, settings: session.configuration.settings, plan: session.plan,
-      directory: RunDirectory(output, configuration: session.configuration),
+      session, directory: RunDirectory(output, configuration: session.configuration),
       execution: execution, progress: ProgressLine(quiet: true))
     let batch = session.configuration.settings.batchSize
     var meter = StepMeter(seconds: job.seconds, warmUp: min(job.seconds, 1), batch: batch)

@@ -18,8 +18,7 @@ struct RepeatTests {
       recipe: recipe.map { try Recipe.read("\(job.folder)/\($0)") }, execution: execution)
     let directory = try RunDirectory("\(job.folder)/\(name)", configuration: session.configuration)
     let run = try TrainingRun(
-      inputs: session.inputs, settings: session.configuration.settings, plan: session.plan,
-      directory: directory, execution: execution, progress: ProgressLine(quiet: true))
+      session, directory: directory, execution: execution, progress: ProgressLine(quiet: true))
     _ = try run.train { false }
     let bytes = try Data(contentsOf: URL(fileURLWithPath: directory.lastWeights))
     return (Weights(bytes: bytes), session.notes)

@@ -99,8 +99,7 @@ struct SmallJob {
     let directory = try RunDirectory(
       "\(folder)/\(name)", configuration: session.configuration)
     let run = try TrainingRun(
-      inputs: session.inputs, settings: session.configuration.settings, plan: session.plan,
-      directory: directory, execution: execution, progress: ProgressLine(quiet: true))
+      session, directory: directory, execution: execution, progress: ProgressLine(quiet: true))
     _ = try run.train(shouldStop: shouldStop)
     return Weights(bytes: try Data(contentsOf: URL(fileURLWithPath: directory.lastWeights)))
   }

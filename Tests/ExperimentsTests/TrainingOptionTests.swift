@@ -164,8 +164,7 @@ struct TrainingOptionTests {
     let directory = try RunDirectory(
       job.folder + "/saved", configuration: session.configuration)
     let run = try TrainingRun(
-      inputs: session.inputs, settings: session.configuration.settings, plan: session.plan,
-      directory: directory, execution: execution, progress: .init(quiet: true))
+      session, directory: directory, execution: execution, progress: .init(quiet: true))
     var steps = 0
     var found: [String?] = []
     _ = try run.train(
@@ -232,8 +231,7 @@ struct TrainingOptionTests {
     let directory = try RunDirectory(
       job.folder + "/run", configuration: session.configuration)
     let run = try TrainingRun(
-      inputs: session.inputs, settings: session.configuration.settings, plan: session.plan,
-      directory: directory, execution: execution, progress: .init(quiet: true))
+      session, directory: directory, execution: execution, progress: .init(quiet: true))
     #expect {
       _ = try run.train {
         // The loss of a training pass does not look at them.

@@ -40,20 +40,18 @@ struct WriteThroughTests {
 
   /// Trains and completes the cache, as the command does.
   private func train(
-    _ job: SmallJob, _ run: Run, into name: String, shouldStop: () -> Bool = { false },
-    stopFilling: () -> Bool = { false }
+    _ job: SmallJob, _ run: Run, into name: String, shouldStop: () -> Bool = { false }
   ) throws -> Weights {
     let session = try session(job, run)
     let directory = try RunDirectory("\(job.folder)/\(name)", configuration: session.configuration)
     if case .finished = directory.progress {
+      try session.finishCache(progress: ProgressLine(quiet: true), shouldStop: shouldStop)
     } else {
       let training = try TrainingRun(
-        inputs: session.inputs, settings: session.configuration.settings, plan: session.plan,
-        directory: directory, execution: Execution(threads: 2),
+        session, directory: directory, execution: Execution(threads: 2),
         progress: ProgressLine(quiet: true))
       _ = try training.train(shouldStop: shouldStop)
     }
-    try session.finishCache(progress: ProgressLine(quiet: true), shouldStop: stopFilling)
     return Weights(bytes: try Data(contentsOf: URL(fileURLWithPath: directory.lastWeights)))
   }
 
@@ -99,6 +97,11 @@ struct WriteThroughTests {
       return
     }
     #expect(try contentHash(job) == dumped(job, run, views: views))
+    // The report of the first run tells of the whole cache, and prices nothing: some of the
+    // teacher's work is in its time.
+    let evaluation = try RunRecord(directory: job.folder + "/first").evaluation
+    #expect(evaluation.cache?.records == (try CacheReader.open(job.folder + "/cache")).info.records)
+    #expect(evaluation.cost == nil)
     _ = try CacheReader.verify(job.folder + "/cache")
   }
 
@@ -131,16 +134,15 @@ struct WriteThroughTests {
       }
     }
     // The fourth strong round is nobody's; stopping while it is filled in is harmless too.
-    var batches = 0
+    var asked = 0
     #expect(throws: Stopped.self) {
-      try train(
-        job, run, into: "cut",
-        stopFilling: {
-          batches += 1
-          return true
-        })
+      try train(job, run, into: "cut") {
+        asked += 1
+        return asked == 4  // after the last three steps, the first batch
+      }
     }
-    #expect(batches == 1)
+    #expect(asked == 4)
+    #expect(!FileManager.default.fileExists(atPath: job.folder + "/cut/summary.json"))
     #expect(try train(job, run, into: "cut") == whole)
     #expect(try contentHash(job) == hash)
   }

@@ -30,6 +30,8 @@ package final class WriteThroughTeacher: TeacherSource {
   package var secondsWaited: Double? { stored.secondsWaited }
   /// (image, view) pairs that the teacher has not been evaluated on.
   package var missing: Int { cache.missing }
+  /// What the sealed units of the cache hold.
+  package var cacheInfo: CacheInfo { cache.info }
 
   package func logits(_ batch: ViewBatch) throws -> TeacherLogits {
     try evaluate(batch.keys.map { stored.storedKey($0, tap: nil) })
