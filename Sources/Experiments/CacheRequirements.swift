@@ -9,9 +9,9 @@ package struct MissingFromCache: Error, CustomStringConvertible, Sendable {
 
 /// What a run reads from a cache, in all its epochs.
 struct CacheRequirements {
-  private(set) var logitViews: Set<View> = []
-  private(set) var featureViews: Set<View> = []
-  private(set) var taps: [String] = []
+  private var logitViews: Set<View> = []
+  private var featureViews: Set<View> = []
+  private var taps: [String] = []
   /// What the cache holds for all images of the run.
   private let views: ViewSet
   private let featureViewSet: ViewSet
@@ -41,15 +41,27 @@ struct CacheRequirements {
     }
   }
 
-  /// What the run needs for all images and a cache does not hold; nil where it holds everything.
-  func lacking(in contents: CacheContents, images: [Int], info: DatasetInfo) throws -> String? {
+  /// Fails naming what the run needs for all images and a cache does not hold, or will not hold once
+  /// it is written through, with the flags or the command that add it.
+  func require(
+    in contents: CacheContents, of identity: CacheIdentity, images: [Int], info: DatasetInfo,
+    dataPath: String, isWriteThrough: Bool
+  ) throws {
     do {
       try contents.require(
         images: images, views: stored(logitViews, views, info), taps: taps,
         featureViews: stored(featureViews, featureViewSet, info))
-      return nil
-    } catch CacheError.missing(let what, _) {
-      return what
+    } catch CacheError.missing(let lacking, _) {
+      if isWriteThrough {
+        throw SettingError(
+          .usage,
+          "this run needs \(lacking), which --write-through would not store; give "
+            + flags(identity))
+      }
+      let path = contents.directory
+      throw MissingFromCache(
+        description: "\(path) lacks \(lacking); this adds it: "
+          + command(identity, path: path, dataPath: dataPath))
     }
   }
 
@@ -61,7 +73,7 @@ struct CacheRequirements {
   }
 
   /// The command that adds what a cache lacks; only the teacher's file is not known.
-  func command(_ identity: CacheIdentity, path: String, dataPath: String) -> String {
+  private func command(_ identity: CacheIdentity, path: String, dataPath: String) -> String {
     var words = [
       "teacher-dump --dataset \(identity.dataset) --data \(Self.shellWord(dataPath))",
       "--teacher FILE --arch \(identity.teacherArchitecture)",
@@ -86,7 +98,7 @@ struct CacheRequirements {
   }
 
   /// The flags that name the views and taps of the run.
-  func flags(_ identity: CacheIdentity) -> String {
+  private func flags(_ identity: CacheIdentity) -> String {
     // Features take most of a cache, and one round of them is enough to begin with.
     let featureViews: Set<View> =
       featureViewSet == ViewSet() && !self.featureViews.isEmpty ? [.weak(0)] : self.featureViews

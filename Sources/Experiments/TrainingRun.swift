@@ -1,5 +1,5 @@
 import Datasets
-package import Distillation
+import Distillation
 import Foundation
 import Networks
 package import Reporting

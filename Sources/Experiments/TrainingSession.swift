@@ -52,18 +52,7 @@ package struct TrainingSession {
       repeats = cacheID
     }
     settings.student = try Architecture.canonical(settings.student)
-    if cache == nil, settings.method.needsTeacher, case .none = choice {
-      throw SettingError(
-        .usage,
-        "--method \(settings.method.rawValue) learns from a teacher: give --cache DIR, or "
-          + "--teacher FILE to run one live")
-    }
-    if choice.isWriteThrough, !settings.method.needsTeacher {
-      throw SettingError(
-        .usage,
-        "--method \(settings.method.rawValue) listens to no teacher, so --write-through has "
-          + "nothing to write; use teacher-dump")
-    }
+    try Self.requireTeacher(choice, settings.method)
     let data = try ImageDataset.load(settings.dataset, from: dataPath)
     let student = try TrainingInputs.makeStudent(
       resolved, initial: initialWeights, info: data.info)
@@ -93,19 +82,10 @@ package struct TrainingSession {
         teacherTaps: source.teacherTaps, studentGivesCosines: student.network.givesCosines))
     let requirements = CacheRequirements(
       plan: plan, settings: settings, views: source.views, featureViews: source.featureViews)
-    if let contents = source.contents, let identity = source.cacheIdentity,
-      let lacking = try requirements.lacking(in: contents, images: images, info: data.info)
-    {
-      if choice.isWriteThrough {
-        throw SettingError(
-          .usage,
-          "this run needs \(lacking), which --write-through would not store; "
-            + "give \(requirements.flags(identity))")
-      }
-      let path = contents.directory
-      throw MissingFromCache(
-        description: "\(path) lacks \(lacking); this adds it: "
-          + requirements.command(identity, path: path, dataPath: dataPath))
+    if let contents = source.contents, let identity = source.cacheIdentity {
+      try requirements.require(
+        in: contents, of: identity, images: images, info: data.info, dataPath: dataPath,
+        isWriteThrough: choice.isWriteThrough)
     }
     // Only now, so that a run that is refused leaves no trace in the cache.
     if !isPreview { try source.openWriteThrough() }
@@ -134,6 +114,21 @@ package struct TrainingSession {
       }
     }
     self.notes = notes
+  }
+
+  private static func requireTeacher(_ choice: TeacherChoice, _ method: MethodName) throws {
+    if method.needsTeacher, case .none = choice {
+      throw SettingError(
+        .usage,
+        "--method \(method.rawValue) learns from a teacher: give --cache DIR, or --teacher FILE to "
+          + "run one live")
+    }
+    if choice.isWriteThrough, !method.needsTeacher {
+      throw SettingError(
+        .usage,
+        "--method \(method.rawValue) listens to no teacher, so --write-through has nothing to "
+          + "write; use teacher-dump")
+    }
   }
 
   /// SHA-256 of the image ids as decimal lines.

@@ -135,8 +135,8 @@ package final class CacheWriter {
     try FileSystem.sync(writer.directory)
     let name = UnitName.of(writer.unit, identity)
     let entry = UnitEntry(
-      writer, path: UnitName.folder + "/" + name, sha256: try FileSystem.sha256(of: data), bytes: try FileSystem.size(of: data),
-      kernelLevel: kernelLevel)
+      writer, path: UnitName.folder + "/" + name, sha256: try FileSystem.sha256(of: data),
+      bytes: try FileSystem.size(of: data), kernelLevel: kernelLevel)
     try FileSystem.move(writer.directory, to: directory + "/" + entry.path)
     try add([entry])
     try FileSystem.remove(unitsDirectory + "/" + UnitJournal.prefix + name)
@@ -154,8 +154,8 @@ extension UnitEntry {
   /// The entry that a unit of this work will have, without what only sealing tells.
   init(planned unit: WorkUnit) {
     self.init(
-      unit, path: "", bytes: 0, sha256: "", content: ContentSum().text, kernelLevel: "", logitError: 0,
-      codingError: nil)
+      unit, path: "", bytes: 0, sha256: "", content: ContentSum().text, kernelLevel: "",
+      logitError: 0, codingError: nil)
   }
 
   fileprivate init(
