@@ -33,6 +33,7 @@ package final class DumpSession {
     teacher = try LoadedNetwork(
       weights: request.teacher, architecture: request.architecture, mean: request.mean,
       std: request.std, info: info)
+    try teacher.network.requireLogits(request.teacher)
     let sizes = teacher.network.tapSizes(height: info.height, width: info.width)
     taps = try request.form.taps.map { name in
       guard let shape = sizes.first(where: { $0.tap == name }) else {

@@ -44,6 +44,12 @@ package enum MethodName: String, CaseIterable, Sendable {
         "\(rawValue) compares cosines, which \(settings.student) does not give; choose a student "
           + "with a normalised classifier, such as resnet32_s_normed")
     }
+    guard needsCosines || !run.studentGivesCosines else {
+      throw PlanError(
+        .settings,
+        "\(settings.student) gives cosines, which only ldam scales into logits; choose a student "
+          + "without a normalised classifier for \(rawValue), such as resnet32_s")
+    }
     let smoothing = settings.labelSmoothing
     let method: any DistillationMethod
     switch self {

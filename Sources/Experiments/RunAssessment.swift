@@ -60,7 +60,7 @@ struct RunAssessment {
           label: pair / said.classes, predicted: pair % said.classes, count: count)
       }
     return RunEvaluation.Test(
-      classNames: inputs.classNames, trainingImages: inputs.classCounts, images: images,
+      classNames: inputs.classNames, trainingImages: inputs.subsetCounts, images: images,
       correct: correct, confusions: confusions,
       calibration: Calibration(confidences: said.confidence, correct: said.isCorrect))
   }

@@ -28,14 +28,14 @@ package struct SweepPlan: Sendable {
 
   /// All combinations, seeds varying fastest.
   ///
-  /// A setting of one method (`crld.tau_w`) concerns the runs of that method; those of the others
-  /// are not multiplied by it.
+  /// A setting of one method (`crld.tau_w`) concerns the runs of that method, `dkd.beta` also those
+  /// of CRLD over DKD; the others are not multiplied by it.
   ///
-  /// - Parameter methodOf: the method that a recipe names.
+  /// - Parameter settingOf: what a recipe says about a key.
   /// - Throws: ``SettingError`` for empty and repeated values, settings that concern no run, and
   ///   runs that could not be told apart.
   package func runs(
-    methodOf: (_ recipe: String) throws -> String?
+    settingOf: (_ recipe: String, _ key: String) throws -> String?
   ) throws -> [SweepRun] {
     let axes = try varied.map(Self.axis)
     let given = flags.map(\.key) + sets.map(Self.key)
@@ -44,10 +44,15 @@ package struct SweepPlan: Sendable {
     var concerned: Set<String> = []
     for recipe in recipes.isEmpty ? [nil] : recipes.map(Optional.some) {
       for chosen in methods.isEmpty ? [nil] : methods.map(Optional.some) {
-        let method = try chosen ?? recipe.flatMap(methodOf)
+        let method = try chosen ?? recipe.flatMap { try settingOf($0, "method") }
+        let base = try recipe.flatMap { try settingOf($0, "crld.base") }
+        let isOverDKD = method?.lowercased() == "crld" && isOverDKD(axes, recipe: base)
         func concerns(_ key: String) -> Bool {
           let owner = SettingKey.all.first { $0.name == key }?.method
-          guard owner == nil || owner == method?.lowercased() else { return false }
+          guard
+            owner == nil || owner == method?.lowercased()
+              || isOverDKD && SettingKey.baseKeys.contains(key)
+          else { return false }
           concerned.insert(key)
           return true
         }
@@ -83,6 +88,14 @@ package struct SweepPlan: Sendable {
       throw SettingError(.usage, "two runs of this sweep would share the folder \(run.name)")
     }
     return runs
+  }
+
+  /// Whether `crld.base` is or becomes dkd.
+  private func isOverDKD(_ axes: [Axis], recipe: String?) -> Bool {
+    let key = "crld.base"
+    let given = sets.last { Self.key($0) == key }.map { String($0.dropFirst(key.count + 1)) }
+    let values = axes.first { $0.key == key }?.values ?? [given ?? recipe ?? ""]
+    return values.contains { $0.lowercased() == "dkd" }
   }
 
   /// The key of a `key=value` text.

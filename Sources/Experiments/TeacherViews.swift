@@ -49,6 +49,7 @@ struct TeacherViews {
       let live = LiveTeacher(
         loaded.network, normalization: loaded.normalization, height: data.info.height,
         width: data.info.width, on: execution)
+      if settings.method.needsTeacherLogits { try loaded.network.requireLogits(path) }
       if settings.method.needsTeacher { teacher = live }
       teacherTaps = live.taps.map(\.tap)
       identity = ("teacher_weights", loaded.weightHash)
@@ -126,6 +127,11 @@ struct TeacherViews {
       features.weak > 0
     {
       settings.featureRounds = features.weak
+      if contents != nil, features.weak == 1, settings.epochs > 1 {
+        notes.append(
+          "there are features of one round only: while stages imitate, every image is seen in one "
+            + "and the same crop; a cache with --feature-views weak:8 has more")
+      }
     }
     self.teacher = teacher
     self.contents = contents

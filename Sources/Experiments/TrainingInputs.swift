@@ -58,6 +58,10 @@ package struct TrainingInputs {
   package let validation: [Int]
   /// Images of each class among those that are trained on.
   package let classCounts: [Int]
+  /// With the held-out images: what makes a class one of many, medium or few.
+  package var subsetCounts: [Int] {
+    validation.reduce(into: classCounts) { $0[data.train.labels[$1]] += 1 }
+  }
   package let student: Classifier
   package let normalization: Normalization
   package let teacher: (any TeacherSource)?
@@ -72,6 +76,18 @@ package struct TrainingInputs {
   var cacheInfo: CacheInfo?
   /// By label; nil where the data set's folder has no names.
   var classNames: [String]?
+}
+
+extension Classifier {
+  /// Fails for a network that gives cosines: at every temperature they are nearly flat.
+  func requireLogits(_ path: String) throws(NetworkError) {
+    guard !givesCosines else {
+      throw NetworkError(
+        .mismatch,
+        "\(path): \(architecture) gives cosines between −1 and 1, which LDAM scales while it trains, "
+          + "and no logits; give a teacher without a normalised classifier, such as resnet32_s")
+    }
+  }
 }
 
 extension TrainingInputs {

@@ -33,7 +33,7 @@ package final class TrainingRun {
     self.directory = directory
     self.execution = execution
     self.progress = progress
-    shots = ShotGroups(classCounts: inputs.classCounts)
+    shots = ShotGroups(classCounts: inputs.subsetCounts)
     trainer = try Trainer(
       TrainingTask(
         student: inputs.student, plan: session.plan, teacher: inputs.teacher,

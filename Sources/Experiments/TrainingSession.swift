@@ -105,6 +105,13 @@ package struct TrainingSession {
     var notes = settings.unreachedEpochs + source.notes
     if let recipe {
       notes += recipe.notes + configuration.departures(from: recipe)
+      if let said = recipe.settings.last(where: { $0.key == "method" })?.value,
+        said.lowercased() != settings.method.rawValue
+      {
+        notes.append(
+          "\(recipe.path) is for \(said); this run is \(settings.method.rawValue), with the "
+            + "weights and thresholds of its own and the other settings of that recipe")
+      }
       if let said = recipe.settings.last(where: { $0.key == "dataset" })?.value,
         said.lowercased() != settings.dataset.rawValue
       {

@@ -9,7 +9,8 @@ package struct RunEvaluation: Codable, Sendable {
   package struct Test: Codable, Sendable {
     /// nil where the data set's folder has no names.
     package var classNames: [String]?
-    /// By class: images that were trained on, test images, and right answers.
+    /// By class: images of the training set, held-out ones among them, test images, and right
+    /// answers.
     package var trainingImages: [Int]
     package var images: [Int]
     package var correct: [Int]

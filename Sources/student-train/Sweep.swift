@@ -54,7 +54,9 @@ struct Sweep: ParsableCommand {
     }
     let common = try ["train"] + source.arguments()
     let runs = try settings.makePlan(seeds: seeds, varied: vary)
-      .runs { try shippedRecipes().recipe($0).settings.first { $0.key == "method" }?.value }
+      .runs { recipe, key in
+        try shippedRecipes().recipe(recipe).settings.last { $0.key == key }?.value
+      }
     // Before the first of them starts: a slip in the last run should not come out tomorrow.
     for run in runs { try source.check(run) }
     let share = max(1, try threads.count() / parallel)

@@ -34,9 +34,20 @@ struct StageByStageTests {
     #expect(throws: PlanError.self) { try plan(epochs: 1, steps: 3) }
   }
 
-  @Test func withoutFreezingEarlierStagesStayInTraining() throws {
+  /// But no cross-entropy reaches them: the head is learnt alone all the same.
+  @Test func withoutFreezingEarlierStagesGoOnImitating() throws {
     let phases = try plan({ $0.freeze = false }).phases
-    #expect(phases.map(\.trained) == [0..<1, 0..<2, 0..<3, 0..<4])
+    #expect(phases.map(\.trained) == [0..<1, 0..<2, 0..<3, 3..<4])
+  }
+
+  @Test(arguments: [(3.98, false), (3.97, true), (5, false)])
+  func aHeadThatLeavesNothingForTheStagesIsRefused(head: Double, fits: Bool) throws {
+    if fits {
+      let phases = try plan({ $0.headEpochs = head }).phases
+      #expect(phases.map(\.steps.count) == [1, 1, 1, 397])
+    } else {
+      #expect(throws: PlanError.self) { try plan({ $0.headEpochs = head }) }
+    }
   }
 
   @Test func jointTrainingHasOnePhaseForAllStages() throws {

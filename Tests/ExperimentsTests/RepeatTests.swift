@@ -124,8 +124,22 @@ struct RepeatTests {
     let run = try train(
       job, cache, into: "run", flags: [("subset", job.subset)], recipe: "recipe.yaml")
     #expect(run.notes.contains { $0.contains("cifar100") && $0.contains("mnist") })
+    #expect(!run.notes.contains { $0.contains("is for kd") })
+    let flags = [(key: "subset", value: job.subset), (key: "method", value: "ce")]
+    let other = try train(job, cache, into: "other", flags: flags, recipe: "recipe.yaml")
+    #expect(other.notes.contains { $0.contains("is for kd; this run is ce") })
     let own = try train(job, cache, into: "own", recipe: "run/config.yaml")
     #expect(own.notes == [])
+  }
+
+  @Test(arguments: [("weak:1", true), ("weak:2", false)])
+  func featuresOfOneRoundAreSaid(features: String, isSaid: Bool) throws {
+    let job = try SmallJob(images: 32)
+    defer { job.remove() }
+    try job.dump(features: features)
+    let session = try job.session(
+      "sskd", live: false, execution: Execution(threads: 1), epochs: 8)
+    #expect(session.notes.contains { $0.contains("one round only") } == isSaid)
   }
 
   @Test func aCacheThatIsStillBeingFilledIsSaid() throws {

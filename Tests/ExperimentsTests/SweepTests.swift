@@ -4,11 +4,12 @@ import Testing
 /// The runs that a sweep consists of, and its table.
 struct SweepTests {
   private func runs(
-    methodOf: (String) -> String? = { _ in nil }, _ change: (inout SweepPlan) -> Void
+    settingOf: (String, String) -> String? = { _, _ in nil },
+    _ change: (inout SweepPlan) -> Void
   ) throws -> [SweepRun] {
     var plan = SweepPlan()
     change(&plan)
-    return try plan.runs(methodOf: methodOf)
+    return try plan.runs(settingOf: settingOf)
   }
 
   @Test func everyCombinationIsARunNamedByWhatDiffers() throws {
@@ -39,8 +40,27 @@ struct SweepTests {
       runs.map(\.sets) == [["lr=0.1", "method=kd"], ["dkd.beta=2", "lr=0.1", "method=dkd"]])
   }
 
+  /// Given to all runs, in a recipe or varied: CRLD over DKD has DKD's settings.
+  @Test(arguments: [(["crld.base=dkd"], [], ""), ([], ["crld.base=dkd"], ""), ([], [], "dkd")])
+  func theSettingsOfDKDGoToCRLDOverDKD(sets: [String], varied: [String], recipe: String) throws {
+    let runs = try runs(settingOf: { $1 == "crld.base" ? recipe : nil }) {
+      $0.methods = ["dkd", "crld", "kd"]
+      $0.recipes = ["some"]
+      $0.sets = sets + ["dkd.beta=2"]
+      $0.varied = varied
+    }
+    #expect(runs.map { $0.sets.contains("dkd.beta=2") } == [true, true, false])
+    let without = try self.runs {
+      $0.methods = ["dkd", "crld"]
+      $0.sets = ["dkd.beta=2"]
+    }
+    #expect(without.map { $0.sets.contains("dkd.beta=2") } == [true, false])
+  }
+
   @Test func recipesAndStudentsCanBeListed() throws {
-    let runs = try runs(methodOf: { $0.hasSuffix("kd") ? "kd" : "crld" }) {
+    let runs = try runs(settingOf: { recipe, key in
+      key == "method" ? (recipe.hasSuffix("kd") ? "kd" : "crld") : nil
+    }) {
       $0.recipes = ["a-kd", "files/b.yaml"]
       $0.students = ["resnet8", "resnet20"]
       $0.varied = ["kd.kd_weight=0.5,0.9", "milestones=1,2;3"]

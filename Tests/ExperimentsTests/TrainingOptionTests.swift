@@ -98,6 +98,8 @@ struct TrainingOptionTests {
     #expect(training.count + validation.count == 80)
     #expect(Set(training).isDisjoint(with: validation))
     #expect(session.inputs.classCounts.reduce(0, +) == training.count)
+    // What is set aside makes no class a rarer one.
+    #expect(session.inputs.subsetCounts.reduce(0, +) == 80)
     try job.train(
       "kd", live: false, threads: 2, into: "run", epochs: 3,
       sets: ["val_fraction=0.25", "ema_decay=0.5"], flags: [("eval_every", "1")])
@@ -109,6 +111,8 @@ struct TrainingOptionTests {
     let best = try #require(accuracies.map(\.0).max())
     let summary = try json(job.text("run/summary.json"))
     #expect(summary["best_selected_on"] as? String == "validation")
+    let test = try #require(RunRecord(directory: job.folder + "/run").evaluation.test)
+    #expect(test.trainingImages == session.inputs.subsetCounts)
     #expect(summary["training_images"] as? Int == training.count)
     #expect(summary["validation_images"] as? Int == validation.count)
     #expect(summary["val_top1_best"] as? Double == best)
@@ -152,6 +156,35 @@ struct TrainingOptionTests {
     } throws: { error in
       (error as? PlanError)?.kind == .settings && "\(error)".contains("resnet32_s_normed")
     }
+  }
+
+  /// Below 1 they are nearly flat at every temperature: neither a student that is trained by another
+  /// loss nor a teacher may give them.
+  @Test func cosinesAreNoLogits() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    let student = [(key: "student", value: "resnet20_s_normed")]
+    let execution = Execution(threads: 1)
+    for method in ["ce", "kd", "sskd"] {
+      #expect {
+        try job.session(method, live: true, execution: execution, flags: student)
+      } throws: { error in
+        (error as? PlanError)?.kind == .settings && "\(error)".contains("only ldam")
+      }
+    }
+    let network = try Architecture.make("resnet20_s_normed", classes: 10)
+    network.initialize(seed: 1)
+    try network.state(metadata: ["architecture": "resnet20_s_normed"]).write(to: job.teacher)
+    for attempt in [
+      { try job.dump() }, { _ = try job.session("kd", live: true, execution: execution) },
+    ] {
+      #expect {
+        try attempt()
+      } throws: { error in
+        (error as? NetworkError)?.kind == .mismatch && "\(error)".contains("no logits")
+      }
+    }
+    #expect(!FileManager.default.fileExists(atPath: job.folder + "/cache"))
   }
 
   @Test func aCheckpointOnRequestChangesNothing() throws {

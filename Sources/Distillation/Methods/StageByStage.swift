@@ -82,12 +82,13 @@ package func stageByStagePlan(
         schedule: schedule(start..<end)))
     start = end
   }
-  // Stages behind the last pair imitate nothing and are learnt together with the head.
+  // Stages behind the last pair imitate nothing and are learnt together with the head; no task loss
+  // ever reaches the others, frozen or not.
   let backbone = (pairs.last?.studentStage ?? -1) + 1
   phases.append(
     TrainingPhase(
       name: "head", steps: start..<total,
-      trained: (settings.freeze ? backbone : 0)..<(studentTaps.count + 1),
+      trained: backbone..<(studentTaps.count + 1),
       objective: .logits(CrossEntropyMethod(labelSmoothing: settings.labelSmoothing)),
       schedule: schedule(start..<total)))
   return TrainingPlan(phases: phases, stepsPerEpoch: stepsPerEpoch, epochs: epochs)
@@ -133,6 +134,12 @@ private func partEnds(
   var lengths: [Int]
   if settings.stageEpochs.isEmpty {
     // 27 % a stage and 19 % head for three stages; 81 % for the stages in general.
+    if let head = settings.headEpochs, head * Double(stepsPerEpoch) > Double(total - stages) {
+      throw PlanError(
+        .settings,
+        "sskd.head_epochs \(head) leaves nothing of \(Double(total) / Double(stepsPerEpoch)) epochs "
+          + "for \(stages == 1 ? "the stages" : "\(stages) stages"); choose fewer")
+    }
     let share = settings.headEpochs.map { 1 - $0 * Double(stepsPerEpoch) / Double(total) } ?? 0.81
     lengths = Array(
       repeating: Int((Double(total) * share / Double(stages)).rounded()),
