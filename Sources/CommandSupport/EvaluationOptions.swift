@@ -41,7 +41,7 @@ package struct EvaluationOptions: ParsableArguments {
       weights: path, architecture: arch, mean: mean, std: std, info: name.info)
     let test = try ImageDataset.loadTest(name, from: data)
     let start = ContinuousClock.now
-    let accuracy = evaluate(
+    let accuracy = try evaluate(
       loaded.network, on: test, info: name.info, normalization: loaded.normalization,
       execution: execution)
     let elapsed = ContinuousClock.now - start

@@ -35,6 +35,8 @@ package enum Status {
 
 /// Parses the command line, runs the command, and leaves with the status of what went wrong.
 package func runProgram<Command: ParsableCommand>(_ type: Command.Type) -> Never {
+  // Whoever reads what is printed may go away; the work goes on, and `printResult` notices.
+  signal(SIGPIPE, SIG_IGN)
   do {
     try capKernelLevel()
     var command = try Command.parseAsRoot()
@@ -83,6 +85,7 @@ package func failure(for error: any Error) -> Failure? {
   case let error as StateError: Failure(Status.data, error.description)
   case let error as Divergence: Failure(Status.data, error.description)
   case let error as ReplayMismatch: Failure(Status.data, error.description)
+  case let error as NonFiniteAnswer: Failure(Status.data, error.description)
   case let error as NonFiniteTeacher: Failure(Status.data, error.description)
   case let error as CocoaError where error.code == .fileReadNoSuchFile:
     Failure(Status.noInput, "\(error.filePath ?? "a file"): there is no such file; check the path")
@@ -117,7 +120,7 @@ private func status(of error: NetworkError) -> Int32 {
 private func status(of error: CacheError) -> Int32 {
   switch error {
   case .notACache, .missing: Status.noInput
-  case .mismatch, .corrupt, .truncated, .version, .unstorable: Status.data
+  case .noManifest, .mismatch, .corrupt, .truncated, .version, .unstorable: Status.data
   case .locked: Status.tryAgain
   case .diskFull, .io: Status.io
   case .permission: Status.permission

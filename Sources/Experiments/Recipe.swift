@@ -13,6 +13,12 @@ package struct Recipe: Sendable {
   /// What the user should know, one sentence each.
   package let notes: [String]
 
+  /// The folder of the file.
+  var folder: String {
+    // Foundation's deletingLastPathComponent crashes on a name of one letter.
+    path.contains("/") ? (path as NSString).deletingLastPathComponent : "."
+  }
+
   /// The section of config.yaml that names what a run was made from; not settings.
   package static let inputs = "inputs"
   private static let byteLimit = 1 << 20

@@ -19,18 +19,21 @@ struct RunAccuracy {
 
 extension TrainingInputs {
   /// Looks at plain views of the test set and of what was set aside.
-  func accuracy(average: Classifier?, on execution: Execution) -> RunAccuracy {
-    func onTest(_ network: Classifier) -> Predictions {
-      predict(
+  ///
+  /// - Throws: `NonFiniteAnswer` for a network that has diverged.
+  func accuracy(average: Classifier?, on execution: Execution) throws -> RunAccuracy {
+    func onTest(_ network: Classifier) throws -> Predictions {
+      try predict(
         network, on: data.test, info: data.info, normalization: normalization,
         execution: execution)
     }
-    let answers = onTest(student)
+    let answers = try onTest(student)
     return RunAccuracy(
-      answers: answers, test: answers.accuracy, average: average.map { onTest($0).accuracy },
+      answers: answers, test: answers.accuracy,
+      average: try average.map { try onTest($0).accuracy },
       validation: validation.isEmpty
         ? nil
-        : evaluate(
+        : try evaluate(
           student, on: data.train, only: validation, info: data.info,
           normalization: normalization, execution: execution))
   }

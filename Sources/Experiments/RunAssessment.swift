@@ -86,7 +86,7 @@ struct RunAssessment {
   ) throws -> RunEvaluation.Comparison? {
     guard let view = views(each: 1).first else { return nil }
     let keys = images(Self.sample).map { ViewKey(image: $0, view: view) }
-    let student = predict(
+    let student = try predict(
       inputs.student, keys, renderer: renderer, normalization: inputs.normalization,
       execution: execution)
     var logits: [Float] = []

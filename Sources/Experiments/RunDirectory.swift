@@ -51,6 +51,12 @@ package final class RunDirectory {
     self.path = path
     try makeDirectory(path)
     if try Self.holds(configuration, path), Self.has("summary.json", path) {
+      guard Self.has("last.safetensors", path) else {
+        throw RunError(
+          .malformed,
+          "\(path) holds a finished run without last.safetensors; put the file back from a copy, or "
+            + "delete the folder to begin again")
+      }
       (lock, progress) = (nil, .finished)
       return
     }
@@ -89,6 +95,12 @@ package final class RunDirectory {
       guard !has("config.yaml", path) else {
         throw RunError(.permission, "\(path)/config.yaml cannot be read; ask its owner")
       }
+      if let file = fileNames.first(where: { has($0, path) }) {
+        throw RunError(
+          .cannotCreate,
+          "\(path) holds \(file), but no config.yaml that says of which run it is; choose another "
+            + "--output, or put that file back from a copy")
+      }
       return false
     }
     let found = String(decoding: data, as: UTF8.self)
@@ -105,10 +117,23 @@ package final class RunDirectory {
     FileManager.default.fileExists(atPath: path + "/" + name)
   }
 
+  /// What a run writes beside config.yaml; a folder without that file must have none of these.
+  private static let fileNames = [
+    "state.safetensors", "last.safetensors", "best.safetensors", "ema.safetensors",
+    "metrics.jsonl", "summary.json", "summary.csv", "evaluation.json", "report.html",
+    RunImages.fileName,
+  ]
+
   /// Keeps the first `epochs` lines of metrics.jsonl: those that the checkpoint knows of.
   package func keepMetrics(epochs: Int) throws {
     let data = FileManager.default.contents(atPath: metricsPath) ?? Data()
     let lines = String(decoding: data, as: UTF8.self).split(separator: "\n").prefix(epochs)
+    guard lines.count == epochs else {
+      throw RunError(
+        .malformed,
+        "\(metricsPath) tells of \(lines.count) epochs, the checkpoint is behind epoch \(epochs); "
+          + "put the file back from a copy, or delete the run's folder to begin again")
+    }
     let text = lines.map { $0 + "\n" }.joined()
     try Self.write(Array(text.utf8), to: metricsPath)
     try refreshLogs()

@@ -68,7 +68,7 @@ package struct SettingKey: Sendable {
     number("momentum", \.momentum, from: 0, below: 1),
     flag("nesterov", \.nesterov),
     number("weight_decay", \.weightDecay, from: 0),
-    number("temperature", \.temperature, above: 0),
+    number("temperature", \.temperature, above: 0, to: 100),
     number("label_smoothing", \.labelSmoothing, from: 0, below: 1),
     number("ema_decay", \.averageDecay, from: 0, below: 1),
     number("val_fraction", \.validationFraction, from: 0, below: 1),

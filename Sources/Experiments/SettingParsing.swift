@@ -43,13 +43,19 @@ func integers(_ name: String, _ text: String) throws(SettingError) -> [Int] {
   return values
 }
 
+/// A finite number in decimal digits; Swift would also take hexadecimal ones, `nan` and `inf`.
+func decimalNumber(_ text: String) -> Double? {
+  guard text.utf8.allSatisfy({ "0123456789+-.eE".utf8.contains($0) }) else { return nil }
+  return Double(text).flatMap { $0.isFinite ? $0 : nil }
+}
+
 func numbers(
   _ name: String, _ text: String, above: Double = -.infinity, to: Double = .infinity
 ) throws(SettingError) -> [Double] {
   var values: [Double] = []
   for part in text.split(separator: ",", omittingEmptySubsequences: false) {
     let item = String(part.trimmingPrefix(while: { $0 == " " }))
-    guard let value = Double(item), value.isFinite, value > above, value <= to else {
+    guard let value = decimalNumber(item), value > above, value <= to else {
       throw SettingError(
         .usage,
         "\(name) is \"\(text)\"; expected numbers above \(plain(above)) and up to "
@@ -108,7 +114,7 @@ extension SettingKey {
     from: Double? = nil, above: Double? = nil, to: Double? = nil, below: Double? = nil
   ) -> SettingKey {
     SettingKey(name: name) { text, settings throws(SettingError) in
-      guard let value = Double(text), value.isFinite, value >= from ?? value,
+      guard let value = decimalNumber(text), value >= from ?? value,
         above.map({ value > $0 }) ?? true, value <= to ?? value, below.map({ value < $0 }) ?? true
       else {
         let bounds = [
@@ -166,7 +172,10 @@ package func channelValues(
   _ name: String, _ text: String, positive: Bool
 ) throws(SettingError) -> [Float] {
   let parts = text.split(separator: ",", omittingEmptySubsequences: false)
-  let values = parts.compactMap { Float($0.trimmingPrefix(while: { $0 == " " })) }
+  let values = parts.compactMap { part in
+    let text = String(part.trimmingPrefix(while: { $0 == " " }))
+    return decimalNumber(text) == nil ? nil : Float(text)
+  }
   guard values.count == parts.count, values.count == 3 || values.count == 1,
     values.allSatisfy({ $0.isFinite && (!positive || $0 > 0) })
   else {

@@ -24,11 +24,13 @@ struct TeacherViews {
   /// The dump that a run with write-through does by the way.
   private let filling: DumpSession?
 
-  /// - Parameter repeats: the cache of the run that is repeated from its config.yaml; its views are
-  ///   then those of that run, although the cache may have grown since.
+  /// - Parameters:
+  ///   - repeats: the cache of the run that is repeated from its config.yaml; its views are then
+  ///     those of that run, although the cache may have grown since.
+  ///   - kept: the images of that run, where it trained on all that the cache held.
   init(
     choice: TeacherChoice, cache: CacheReader?, data: ImageDataset, settings: inout Settings,
-    repeats: String?, execution: Execution
+    repeats: String?, kept: [Int]?, execution: Execution
   ) throws {
     let usesStrong = settings.method.views.contains(.strong)
     let rounds = ViewSet(
@@ -91,7 +93,7 @@ struct TeacherViews {
       identity = ("cache_id", found.cacheID)
     }
     renderer = ViewRenderer(images: data.train, info: data.info, seed: settings.viewSeed)
-    images = try Self.images(settings.subset, data: data, cache: cache)
+    images = try kept ?? Self.images(settings.subset, data: data, cache: cache)
     var features: ViewSet
     if let contents {
       let taps = contents.taps

@@ -74,6 +74,8 @@ package struct TrainingInputs {
   var cacheIdentity: CacheIdentity?
   /// What it holds; nil also in a run that fills it.
   var cacheInfo: CacheInfo?
+  /// All images of the cache, where those are what is trained on and not the whole training set.
+  var cachedImages: [Int]?
   /// By label; nil where the data set's folder has no names.
   var classNames: [String]?
 }

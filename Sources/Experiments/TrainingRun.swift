@@ -77,6 +77,7 @@ package final class TrainingRun {
       progress.note("going on from epoch \(trainer.epoch + 1), step \(trainer.stepInEpoch + 1)")
     }
     try directory.keepMetrics(epochs: trainer.epoch)
+    if let images = inputs.cachedImages { try RunImages.write(images, to: directory.path) }
     var meter = EpochMeter(
       waited: inputs.teacher?.secondsWaited, imagesBefore: trainer.totals.images)
     while !trainer.isFinished {
@@ -98,7 +99,7 @@ package final class TrainingRun {
     }
     // Only a run that was killed between its last checkpoint and this place has to look again.
     let accuracy =
-      lastAccuracy ?? inputs.accuracy(average: trainer.average?.network, on: execution)
+      try lastAccuracy ?? inputs.accuracy(average: trainer.average?.network, on: execution)
     // Before the report, which says what the cache holds.
     try session.finishCache(progress: progress, shouldStop: shouldStop)
     let summary = try makeSummary(accuracy)
@@ -118,7 +119,13 @@ package final class TrainingRun {
     try trainer.checkState()
     var accuracy: RunAccuracy?
     if trainer.phase.trainsLogits, epoch % settings.evalEvery == 0 || trainer.isFinished {
-      accuracy = inputs.accuracy(average: trainer.average?.network, on: execution)
+      do {
+        accuracy = try inputs.accuracy(average: trainer.average?.network, on: execution)
+      } catch let answer as NonFiniteAnswer {
+        throw Divergence(
+          what: "the answer to image \(answer.image) of the test set or of what was set aside",
+          step: trainer.step, epoch: epoch, images: [])
+      }
       lastAccuracy = accuracy
     }
     let best = try directory.metrics().compactMap { $0[selection.key] as? Double }.max()

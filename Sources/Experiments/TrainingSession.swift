@@ -59,9 +59,18 @@ package struct TrainingSession {
     settings.mean = student.normalization.mean
     settings.std = student.normalization.std
 
+    var kept: [Int]?
+    if let cache, settings.subset == .all, repeats == cache.identity.cacheID {
+      // Of the run that goes on, or of the one that is repeated.
+      for folder in [output, recipe?.folder].compactMap({ $0 }) where kept == nil {
+        kept = try RunImages.read(
+          from: folder, labels: data.train.labels, classes: data.info.classes)
+      }
+    }
     var source = try TeacherViews(
       choice: choice, cache: cache, data: data, settings: &settings,
-      repeats: repeats, execution: execution)
+      repeats: repeats, kept: kept, execution: execution)
+    let isPart = settings.subset == .all && source.images.count < data.train.labels.count
     let split = ValidationSplit(
       images: source.images, labels: source.images.map { data.train.labels[$0] },
       classes: data.info.classes, fraction: settings.validationFraction, seed: settings.seed)
@@ -95,7 +104,8 @@ package struct TrainingSession {
       normalization: student.normalization, teacher: source.teacher, views: source.views,
       featureViews: source.featureViews, viewSeed: source.renderer.seed,
       cacheID: source.cacheIdentity?.cacheID, cacheIdentity: source.cacheIdentity,
-      cacheInfo: cache?.info, classNames: settings.dataset.classNames(in: dataPath))
+      cacheInfo: cache?.info, cachedImages: isPart ? source.images : nil,
+      classNames: settings.dataset.classNames(in: dataPath))
     configuration = RunConfiguration(
       settings: settings,
       inputs: [

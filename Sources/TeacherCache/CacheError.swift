@@ -2,6 +2,8 @@
 package enum CacheError: Error, Equatable, CustomStringConvertible {
   /// Nothing at `path`, or a directory without a manifest.
   case notACache(path: String)
+  /// Units without the manifest that lists them.
+  case noManifest(path: String, units: Int)
   /// A record that the cache does not hold.
   case missing(what: String, path: String)
   /// An identity field differs from what the caller needs.
@@ -30,11 +32,18 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
     switch self {
     case .notACache(let path):
       "\(path) is not a teacher cache (no manifest.json); make one with teacher-dump --cache"
+    case .noManifest(let path, let units):
+      "\(path) has no manifest.json, but \(units) \(units == 1 ? "entry" : "entries") in units/; "
+        + "finish teacher-dump copy if it was that, put the manifest back from a copy, or choose "
+        + "another directory (to begin anew in this one, move units/ away)"
     case .missing(let what, let path):
       "the cache \(path) does not hold \(what); add it with teacher-dump"
     case .mismatch(let field, let expected, let found):
       "the cache was made with another \(field)\(Self.flag(field)): it has \(found), expected "
         + "\(expected); use what it was made with, or another cache directory"
+    case .corrupt(let path, let reason) where path.hasSuffix("/" + CacheManifest.fileName):
+      "\(path) is damaged: \(reason); put it back from a copy of the cache, or copy the cache anew "
+        + "(the units hold nothing that could replace it)"
     case .corrupt(let path, let reason):
       "\(path) is damaged: \(reason); delete that unit and run teacher-dump again, "
         + "or copy the cache anew"

@@ -65,10 +65,19 @@ package struct CacheManifest: Codable, Equatable, Sendable {
     units = []
   }
 
+  /// A directory without a manifest may become a cache only where there are no units.
+  static func requireNoUnits(in directory: String) throws(CacheError) {
+    let units = FileSystem.names(in: directory + "/" + UnitName.folder).count
+    if units > 0 { throw .noManifest(path: directory, units: units) }
+  }
+
   /// Reads and checks the manifest of the cache at `directory`.
   static func read(from directory: String) throws(CacheError) -> CacheManifest {
     let path = directory + "/" + fileName
-    guard try FileSystem.kind(of: path) == .file else { throw .notACache(path: directory) }
+    guard try FileSystem.kind(of: path) == .file else {
+      try requireNoUnits(in: directory)
+      throw .notACache(path: directory)
+    }
     let bytes = try FileSystem.read(path, limit: byteLimit)
     struct Head: Decodable {
       let format: String

@@ -55,7 +55,8 @@ extension CacheReader {
       cacheID: identity.cacheID, fingerprint: manifest.fingerprint, contentHash: contentHash,
       images: images.count, views: kinds.mapValues(\.count), records: records,
       featureRecords: manifest.units.reduce(0) { $0 + $1.featureRecords },
-      unfinishedUnits: UnitName.unfinished(in: directory),
+      unfinishedUnits: UnitName.unfinished(
+        in: directory, listed: Set(manifest.units.map(\.path))),
       bytes: manifest.units.reduce(0) { $0 + $1.bytes }, logitBytesPerView: perView,
       logitRatio: perView == 0 ? 0 : Double(identity.classes * 4) / perView,
       logitErrorBound: identity.logits.gradientErrorBound,

@@ -27,6 +27,9 @@ package enum CacheTransfer {
     let manifest = try CacheManifest.read(from: source)
     if isCopy(target, of: manifest) { return }
     try manifest.requireFiles(in: source)
+    if FileSystem.isInside(target, source) {
+      throw .uncreatable(path: target, reason: "it lies inside the cache that is copied")
+    }
     try FileSystem.makeDirectory(target)
     try FileSystem.makeDirectory(target + "/" + UnitName.folder)
     let lock = try waitForLock(target, onWait)

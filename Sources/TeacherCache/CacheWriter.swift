@@ -35,6 +35,7 @@ package final class CacheWriter {
     try FileSystem.makeDirectory(directory)
     lock = try WriterLock(directory)
     if try FileSystem.kind(of: directory + "/" + CacheManifest.fileName) == .absent {
+      try CacheManifest.requireNoUnits(in: directory)
       manifest = CacheManifest(identity: identity)
       try FileSystem.makeDirectory(directory + "/" + UnitName.folder)
       try manifest.write(to: directory)
@@ -49,18 +50,16 @@ package final class CacheWriter {
     self.identity = identity
     self.kernelLevel = kernelLevel
     self.mapBytes = mapBytes
-    try reclaimUnlisted()
   }
 
   /// A kill between a unit's rename and the manifest leaves it unlisted; sealing is repeated then.
-  private func reclaimUnlisted() throws(CacheError) {
-    let listed = Set(manifest.units.map(\.path))
-    for name in FileSystem.names(in: unitsDirectory) where !name.hasPrefix(".") {
-      if listed.contains(UnitName.folder + "/" + name) { continue }
-      let unsealed = unsealedDirectory(name)
-      if try FileSystem.kind(of: unsealed) != .absent { try FileSystem.remove(unsealed) }
-      try FileSystem.move(unitsDirectory + "/" + name, to: unsealed)
-    }
+  private func reclaim(_ name: String) throws(CacheError) {
+    let path = UnitName.folder + "/" + name
+    if manifest.units.contains(where: { $0.path == path }) { return }
+    guard try FileSystem.kind(of: directory + "/" + path) != .absent else { return }
+    let unsealed = unsealedDirectory(name)
+    if try FileSystem.kind(of: unsealed) != .absent { try FileSystem.remove(unsealed) }
+    try FileSystem.move(directory + "/" + path, to: unsealed)
   }
 
   /// What must still be computed so that the cache holds logits of `views` and features of
@@ -69,7 +68,7 @@ package final class CacheWriter {
   /// Work is cut at multiples of a power of two of image ids — 4096, or less where a full window
   /// would decode to more than 1 GiB — and inside a window by what is missing, so the same
   /// request gives the same units after any interruption. Unsealed units of another request are
-  /// deleted.
+  /// deleted; whatever else lies in `units/` is left alone.
   package func missing(
     images: [Int], views: [View], taps: [TapShape], featureViews: [View]
   ) throws(CacheError) -> [WorkUnit] {
@@ -79,8 +78,11 @@ package final class CacheWriter {
     let names = Set(plan.map { UnitName.of($0, identity) })
     for name in FileSystem.names(in: unitsDirectory) {
       for prefix in [UnitName.unsealedPrefix, UnitJournal.prefix]
-      where name.hasPrefix(prefix) && !names.contains(String(name.dropFirst(prefix.count))) {
-        try FileSystem.remove(unitsDirectory + "/" + name)
+      where name.hasPrefix(prefix) {
+        let unit = String(name.dropFirst(prefix.count))
+        if UnitName.isUnit(unit), !names.contains(unit) {
+          try FileSystem.remove(unitsDirectory + "/" + name)
+        }
       }
     }
     return plan
@@ -99,9 +101,10 @@ package final class CacheWriter {
 
   func begin(_ unit: WorkUnit, kernelLevel: String) throws(CacheError) -> UnitWriter {
     precondition(lock != nil, "the writer is closed")
+    let name = UnitName.of(unit, identity)
+    try reclaim(name)
     return try UnitWriter(
-      unit, directory: unsealedDirectory(UnitName.of(unit, identity)), identity: identity,
-      mapBytes: mapBytes
+      unit, directory: unsealedDirectory(name), identity: identity, mapBytes: mapBytes
     ) { [self] writer throws(CacheError) in
       try publish(writer, kernelLevel)
     }

@@ -147,6 +147,21 @@ package enum FileSystem {
     ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).sorted()
   }
 
+  /// Whether `path`, of which some may not exist yet, lies in a directory or is it.
+  static func isInside(_ path: String, _ directory: String) -> Bool {
+    guard let outer = resolved(directory), let inner = resolved(nearestExisting(path)) else {
+      return false
+    }
+    return inner == outer || inner.hasPrefix(outer + "/")
+  }
+
+  /// The path without links; nil for one that does not exist.
+  private static func resolved(_ path: String) -> String? {
+    guard let text = realpath(path, nil) else { return nil }
+    defer { free(text) }
+    return String(cString: text)
+  }
+
   static func remove(_ path: String) throws(CacheError) {
     do {
       try FileManager.default.removeItem(atPath: path)

@@ -26,13 +26,25 @@ enum UnitName {
     ].joined(separator: "\n")
   }
 
-  /// Units of a cache that a dump or a training run began and nobody sealed.
-  static func unfinished(in directory: String) -> Int {
+  /// Units of a cache that a dump or a training run began and nobody sealed, or that no manifest
+  /// lists.
+  ///
+  /// - Parameter listed: paths of the units that the manifest lists.
+  static func unfinished(in directory: String, listed: Set<String>) -> Int {
     let prefixes = [unsealedPrefix, UnitJournal.prefix]
-    let names = FileSystem.names(in: directory + "/" + folder).compactMap { name in
-      prefixes.first { name.hasPrefix($0) }.map { name.dropFirst($0.count) }
+    let names = FileSystem.names(in: directory + "/" + folder).compactMap { name -> Substring? in
+      let unit = prefixes.first { name.hasPrefix($0) }.map { name.dropFirst($0.count) }
+      return unit ?? (listed.contains(folder + "/" + name) ? nil : name[...])
     }
-    return Set(names).count
+    return Set(names.filter { isUnit($0) }).count
+  }
+
+  /// Whether a name is one that `of` gives.
+  static func isUnit(_ name: some StringProtocol) -> Bool {
+    let parts = name.utf8.split(separator: UInt8(ascii: "-"), omittingEmptySubsequences: false)
+    return parts.count == 2 && parts[0].count >= 8 && parts[1].count == 16
+      && parts[0].allSatisfy { (48...57).contains($0) }
+      && parts[1].allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
   }
 
   /// Whether a path from a manifest is `units/` and one plain name.

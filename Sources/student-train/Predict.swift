@@ -41,7 +41,7 @@ struct Predict: ParsableCommand {
       ? try ImageDataset.loadTest(dataset, from: data)
       : try ImageDataset.loadTrain(dataset, from: data)
     let progress = ProgressLine(quiet: quiet)
-    let predictions = predict(
+    let predictions = try predict(
       loaded.network, on: images, info: dataset.info, normalization: loaded.normalization,
       execution: try threads.makeExecution()
     ) { done in

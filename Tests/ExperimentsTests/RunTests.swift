@@ -97,6 +97,113 @@ struct RunTests {
     }
   }
 
+  /// Weights that somebody keeps there, or a run whose config.yaml was lost.
+  @Test(arguments: ["last.safetensors", "metrics.jsonl", "report.html", "state.safetensors"])
+  func aFolderWithFilesOfAnUnknownRunIsLeftAlone(name: String) throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump()
+    let folder = job.folder + "/run"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: false)
+    try Data("precious".utf8).write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
+    #expect {
+      try job.train("kd", live: false, threads: 1, into: "run")
+    } throws: {
+      ($0 as? RunError)?.kind == .cannotCreate && "\($0)".contains(name)
+    }
+    #expect(try job.text("run/" + name) == "precious")
+  }
+
+  @Test func aFinishedRunHasItsWeights() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump()
+    try job.train("kd", live: false, threads: 2, into: "run")
+    try FileManager.default.removeItem(atPath: job.folder + "/run/last.safetensors")
+    #expect {
+      try job.train("kd", live: false, threads: 2, into: "run")
+    } throws: {
+      ($0 as? RunError)?.kind == .malformed && "\($0)".contains("last.safetensors")
+    }
+  }
+
+  /// Where it was stopped, each bit of the state counts, and each line of the metrics.
+  @Test func aDamagedStateIsNotGoneOnFrom() throws {
+    let job = try SmallJob(images: 80)
+    defer { job.remove() }
+    try job.dump()
+    var steps = 0
+    #expect(throws: Stopped.self) {
+      try job.train("kd", live: false, threads: 2, into: "run", epochs: 3) {
+        steps += 1
+        return steps == 4
+      }
+    }
+    let file = URL(fileURLWithPath: job.folder + "/run/state.safetensors")
+    let good = try Data(contentsOf: file)
+    for i in 0..<8 {
+      var bad = good
+      bad[good.count - 1 - i * 7919 % (good.count / 2)] ^= 1 << UInt8(i)
+      try bad.write(to: file)
+      #expect {
+        try job.train("kd", live: false, threads: 2, into: "run", epochs: 3)
+      } throws: {
+        ($0 as? StateError)?.description.contains("damaged") == true
+      }
+    }
+    try good.write(to: file)
+    try FileManager.default.removeItem(atPath: job.folder + "/run/metrics.jsonl")
+    #expect {
+      try job.train("kd", live: false, threads: 2, into: "run", epochs: 3)
+    } throws: {
+      ($0 as? RunError)?.kind == .malformed && "\($0)".contains("tells of 0 epochs")
+    }
+  }
+
+  /// The same command goes on with the images that it began with, also when its cache holds more.
+  @Test func aRunKeepsItsImagesWhenItsCacheGrows() throws {
+    let job = try SmallJob(images: 80)
+    defer { job.remove() }
+    let part = try job.text("images.txt").split(separator: "\n").prefix(64)
+    try Data(part.joined(separator: "\n").utf8)
+      .write(to: URL(fileURLWithPath: job.folder + "/part.txt"))
+    try job.dump { $0.subset = try Subset(parsing: "list:\(job.folder)/part.txt") }
+    let all = [(key: "subset", value: "all")]
+    let whole = try job.train("kd", live: false, threads: 2, into: "whole", flags: all)
+    var steps = 0
+    #expect(throws: Stopped.self) {
+      try job.train("kd", live: false, threads: 2, into: "run", flags: all) {
+        steps += 1
+        return steps == 3
+      }
+    }
+    try job.dump()
+    #expect(try job.train("kd", live: false, threads: 2, into: "run", flags: all) == whole)
+    // A finished one is left alone, and a new one takes all there are.
+    let session = try job.session(
+      "kd", live: false, execution: Execution(threads: 1), flags: all, into: "whole")
+    let directory = try RunDirectory(job.folder + "/whole", configuration: session.configuration)
+    guard case .finished = directory.progress else {
+      Issue.record("not finished")
+      return
+    }
+    let fresh = try job.session(
+      "kd", live: false, execution: Execution(threads: 1), flags: all, into: "fresh")
+    #expect(fresh.inputs.images.count == 80)
+  }
+
+  @Test func aNetworkThatAnswersNoNumbersIsADivergence() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    let flags = [(key: "lr", value: "1e20"), (key: "batch_size", value: "64")]
+    #expect {
+      try job.train("ce", live: true, threads: 2, into: "run", epochs: 1, flags: flags)
+    } throws: {
+      $0 is Divergence && "\($0)".contains("not finite") && "\($0)".contains("step 1")
+    }
+    #expect(!FileManager.default.fileExists(atPath: job.folder + "/run/summary.json"))
+  }
+
   @Test func aListOfImagesIsItsImagesNotItsPath() throws {
     let job = try SmallJob(images: 40)
     defer { job.remove() }

@@ -50,6 +50,8 @@ struct SettingsTests {
   @Test(arguments: [
     ("kd", "min_lr=0.1", "--schedule cosine"), ("kd", "schedule=linear", "multistep"),
     ("sskd", "schedule=cosine", "sskd.drops"), ("kd", "label_smoothing=1", "below 1"),
+    ("kd", "lr=0x10", "expected a number"), ("kd", "momentum=nan", "expected a number"),
+    ("kd", "temperature=101", "at most 100"), ("kd", "mean=0x1,0,0", "expected three numbers"),
     ("kd", "ema_decay=1", "below 1"), ("kd", "val_fraction=1", "below 1"),
     ("crld", "dkd.beta=2", "crld.base=dkd"), ("crld", "dkd.warmup=2", "a setting of dkd"),
     ("crld", "crld.base=bkd", "kd, dkd"), ("ce", "focal.gamma=1", "a setting of focal"),

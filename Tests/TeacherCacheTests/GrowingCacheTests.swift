@@ -133,9 +133,9 @@ import Testing
       for key in shuffledKeys().prefix(100) { try add(key, to: cache) }
       writer.close()
     }
-    try FileManager.default.removeItem(atPath: directory.path + "/manifest.json")
     var other = CacheIdentity.sample(.q8)
     other.teacherWeights = String(repeating: "b", count: 64)
+    try CacheManifest(identity: other).write(to: directory.path)
     let (cache, _) = try open(directory.path, other)
     #expect(cache.missing == 32 * 5)
   }

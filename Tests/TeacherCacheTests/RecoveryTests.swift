@@ -82,7 +82,7 @@ import Testing
     #expect(try CacheReader.open(directory.path).contentHash == hash)
   }
 
-  /// Sealed or not, and also where somebody deleted the manifest that named the first teacher.
+  /// Sealed or not, and also where somebody replaced the manifest that named the first teacher.
   @Test(arguments: [true, false])
   func theUnitsOfAnotherTeacherAreNotTakenOver(areSealed: Bool) throws {
     let directory = try TemporaryDirectory()
@@ -94,13 +94,51 @@ import Testing
       if areSealed { try unit.seal() } else { try unit.commit() }
       writer.close()
     }
-    try FileManager.default.removeItem(atPath: directory.path + "/manifest.json")
     var other = CacheIdentity.sample()
     other.teacherWeights = String(repeating: "b", count: 64)
+    try CacheManifest(identity: other).write(to: directory.path)
     let writer = try CacheWriter.open(directory.path, identity: other, kernelLevel: "")
     let plan = try writer.missing(images: images, views: views, taps: [], featureViews: [])
     let unit = try writer.begin(try #require(plan.first))
     #expect(unit.remainingImages == images)
+  }
+
+  /// Files of the user, and units that an older manifest does not list.
+  @Test func whatIsNoUnitOfTheRequestIsLeftAlone() throws {
+    let directory = try TemporaryDirectory()
+    let identity = CacheIdentity.sample()
+    try teacher.dump(directory.path, identity, images: images, views: weak(0..<2))
+    let manifest = URL(fileURLWithPath: directory.path + "/manifest.json")
+    let older = try Data(contentsOf: manifest)
+    try teacher.dump(directory.path, identity, images: images, views: views)
+    try older.write(to: manifest)
+    let units = directory.path + "/units/"
+    for name in ["README", "mine", ".tmp-mine", ".seen-00000000-xyz"] {
+      try Data("precious".utf8).write(to: URL(fileURLWithPath: units + name))
+    }
+    let before = FileSystem.names(in: units)
+    #expect(before.count == 6)
+    #expect(try CacheReader.open(directory.path).info.unfinishedUnits == 1)
+    try teacher.dump(directory.path, identity, images: images, views: weak(0..<3))
+    #expect(Set(FileSystem.names(in: units)).isSuperset(of: before))
+    // The unlisted unit is taken up by the request that made it.
+    try older.write(to: manifest)
+    try teacher.dump(directory.path, identity, images: images, views: views)
+    #expect(try CacheReader.verify(directory.path).recordsChecked == 240)
+  }
+
+  @Test func unitsWithoutAManifestAreNotBegunAnew() throws {
+    let directory = try TemporaryDirectory()
+    try teacher.dump(directory.path, .sample(), images: images, views: views)
+    try FileManager.default.removeItem(atPath: directory.path + "/manifest.json")
+    let attempts: [() throws -> Void] = [
+      { _ = try CacheWriter.open(directory.path, identity: .sample(), kernelLevel: "") },
+      { _ = try CacheReader.open(directory.path) },
+    ]
+    for attempt in attempts {
+      #expect(throws: CacheError.noManifest(path: directory.path, units: 1)) { try attempt() }
+    }
+    #expect(FileSystem.names(in: directory.path + "/units").count == 1)
   }
 
   @Test func aSecondWriterIsRefusedAtOnceNamingTheHolder() throws {

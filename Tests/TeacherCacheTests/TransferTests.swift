@@ -119,6 +119,21 @@ import Testing
     #expect(try CacheReader.verify(copy).recordsChecked == 20 * 4)
   }
 
+  @Test func aCacheIsNotCopiedIntoItself() throws {
+    let directory = try TemporaryDirectory()
+    let source = directory.path + "/cache"
+    try FakeTeacher().dump(source, .sample(), images: [1, 2], views: weak(0..<2))
+    for target in [source + "/inner", source + "/units/inner/deep"] {
+      #expect {
+        try CacheTransfer.copy(from: source, to: target)
+      } throws: {
+        if case CacheError.uncreatable = $0 { true } else { false }
+      }
+    }
+    #expect(FileSystem.names(in: source + "/units").count == 1)
+    try CacheTransfer.copy(from: source, to: source + "-beside")
+  }
+
   @Test func aCopyThatWaitsSaysForWhom() throws {
     let source = try dump(images: 0..<20, views: weak(0..<2))
     let target = try TemporaryDirectory()

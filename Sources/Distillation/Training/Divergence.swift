@@ -13,6 +13,13 @@ package struct Divergence: Error, CustomStringConvertible, Sendable {
   /// Where the run can be taken up before it went wrong, in words; set by who keeps checkpoints.
   package var lastGood: String?
 
+  package init(what: String, step: Int, epoch: Int, images: [Int]) {
+    self.what = what
+    self.step = step
+    self.epoch = epoch
+    self.images = images
+  }
+
   package var description: String {
     let shown = images.prefix(8).map(String.init).joined(separator: ", ")
     let more = images.count > 8 ? ", … (\(images.count) in all)" : ""

@@ -52,9 +52,9 @@ package struct ShotGroups: Equatable, Sendable {
 package func evaluate(
   _ network: Classifier, on images: ImageSet, only chosen: [Int]? = nil, info: DatasetInfo,
   normalization: Normalization, execution: Execution
-) -> Accuracy {
+) throws(NonFiniteAnswer) -> Accuracy {
   let looked = chosen ?? Array(0..<images.count)
-  return predict(
+  return try predict(
     network, looked.map { ViewKey(image: $0, view: .plain) },
     renderer: ViewRenderer(images: images, info: info, seed: 0), normalization: normalization,
     execution: execution

@@ -34,15 +34,27 @@ package struct Predictions: Sendable {
   }
 }
 
+/// A network that answers with what is no number.
+package struct NonFiniteAnswer: Error, CustomStringConvertible, Sendable {
+  package let network: String
+  package let image: Int
+
+  package var description: String {
+    "the logits of this \(network) for image \(image) are not finite: its training diverged, or its "
+      + "weights are damaged; train it again with a lower --lr, or give other weights"
+  }
+}
+
 /// Runs a network in inference mode over views.
 ///
+/// - Throws: ``NonFiniteAnswer`` for logits that are no numbers.
 /// - Parameters:
 ///   - normalization: the network's own.
 ///   - progress: called with the number of views done, after every batch.
 package func predict(
   _ network: Classifier, _ keys: [ViewKey], renderer: ViewRenderer, normalization: Normalization,
   execution: Execution, progress: (Int) -> Void = { _ in }
-) -> Predictions {
+) throws(NonFiniteAnswer) -> Predictions {
   var logits: [Float] = []
   logits.reserveCapacity(keys.count * network.classes)
   for start in stride(from: 0, to: keys.count, by: 100) {
@@ -51,6 +63,10 @@ package func predict(
     let output = network.forward(
       batch.images(normalization, on: execution), training: 0..<0, on: execution)
     guard let values = output.logits?.values else { preconditionFailure("no logits") }
+    if let wrong = values.firstIndex(where: { !$0.isFinite }) {
+      let image = batch.keys[wrong / network.classes].image
+      throw NonFiniteAnswer(network: network.architecture, image: image)
+    }
     logits += values
     progress(start + batch.keys.count)
   }
@@ -63,8 +79,8 @@ package func predict(
 package func predict(
   _ network: Classifier, on images: ImageSet, info: DatasetInfo, normalization: Normalization,
   execution: Execution, progress: (Int) -> Void = { _ in }
-) -> Predictions {
-  predict(
+) throws(NonFiniteAnswer) -> Predictions {
+  try predict(
     network, (0..<images.count).map { ViewKey(image: $0, view: .plain) },
     renderer: ViewRenderer(images: images, info: info, seed: 0), normalization: normalization,
     execution: execution, progress: progress)

@@ -7,7 +7,8 @@ package struct StateError: Error, CustomStringConvertible, Sendable {
 }
 
 extension Trainer {
-  private static let version = "1"
+  /// Files of version 1 had no hash.
+  private static let version = "2"
 
   /// Everything that the rest of the run depends on: weights, running statistics, their moving
   /// average, momentum, adapters, the place in the run and the sums of the epoch under way. Views,
@@ -30,20 +31,29 @@ extension Trainer {
       }
     }
     let totals = String(decoding: try JSONEncoder.sorted.encode(totals), as: UTF8.self)
-    return SafeTensors(
+    var state = SafeTensors(
       metadata: ["version": Self.version, "step": String(step), "totals": totals],
       tensors: tensors)
+    state.metadata["content"] = state.contentHash
+    return state
   }
 
   /// Puts the trainer where ``state()`` was taken.
   package func restore(_ state: SafeTensors, path: String) throws {
-    guard state.metadata["version"] == Self.version,
+    guard let version = state.metadata["version"], ["1", Self.version].contains(version),
       let step = state.metadata["step"].flatMap(Int.init), step >= 0, step <= task.plan.totalSteps,
       let totals = state.metadata["totals"]
     else {
       throw StateError(
         description: "\(path): not the state of such a run (version, step or totals do not fit); "
           + "choose another --output, or delete the folder to begin again")
+    }
+    var content = state
+    content.metadata["content"] = nil
+    guard version == "1" || state.metadata["content"] == content.contentHash else {
+      throw StateError(
+        description: "\(path) is damaged: its bytes are not those that were written; put it back "
+          + "from a copy, or delete the folder to begin again")
     }
     self.totals = try JSONDecoder().decode(EpochTotals.self, from: Data(totals.utf8))
     self.step = step

@@ -1,6 +1,32 @@
 import Crypto
 import Tensors
 
+extension SafeTensors {
+  /// SHA-256 of all there is, whatever the order in the file, in lower-case hex: of the metadata as
+  /// name, zero byte, value, zero byte, then of each array by name: the name, a zero byte, its type
+  /// and shape as "F32,16,3,3,3", a zero byte, its bytes.
+  package var contentHash: String {
+    var hash = SHA256()
+    for (name, value) in metadata.sorted(by: { SafeTensors.precedes($0.key, $1.key) }) {
+      hash.update(data: Array("\(name)\0\(value)\0".utf8))
+    }
+    for (name, tensor) in tensors.sorted(by: { SafeTensors.precedes($0.key, $1.key) }) {
+      let form = ([tensor.dtype.rawValue] + tensor.shape.map(String.init)).joined(separator: ",")
+      hash.update(data: Array("\(name)\0\(form)\0".utf8))
+      hash.update(data: tensor.bytes)
+    }
+    return hexadecimal(hash.finalize())
+  }
+}
+
+/// Lower-case hex digits of bytes.
+private func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+  bytes.map { byte in
+    let digits = String(byte, radix: 16)
+    return digits.count == 1 ? "0" + digits : digits
+  }.joined()
+}
+
 extension Classifier {
   /// The parameters, running statistics and counters under their PyTorch names.
   ///
@@ -39,9 +65,6 @@ extension Classifier {
       hash.update(data: Array("\(array.name)\0\(shape)\0".utf8))
       hash.update(data: StateTensor(array.values, shape: array.shape).bytes)
     }
-    return hash.finalize().map { byte in
-      let digits = String(byte, radix: 16)
-      return digits.count == 1 ? "0" + digits : digits
-    }.joined()
+    return hexadecimal(hash.finalize())
   }
 }

@@ -21,6 +21,7 @@ from .errors import (
     Mismatch,
     Missing,
     NetworkFileSystem,
+    NoManifest,
     NotACache,
     ReplayMismatch,
     Truncated,

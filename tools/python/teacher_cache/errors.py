@@ -21,6 +21,18 @@ class NotACache(CacheError):
         )
 
 
+class NoManifest(CacheError):
+    """Units without the manifest that lists them."""
+
+    @classmethod
+    def of(cls, path: str, units: int) -> NoManifest:
+        return cls(
+            f"{path} has no manifest.json, but {units} {'entry' if units == 1 else 'entries'} in "
+            "units/; finish teacher-dump copy if it was that, put the manifest back from a copy, or "
+            "choose another directory (to begin anew in this one, move units/ away)"
+        )
+
+
 class Missing(CacheError, LookupError):
     """A record or a file that is not there."""
 
@@ -61,10 +73,14 @@ class Corrupt(CacheError):
 
     @classmethod
     def of(cls, path: str, reason: object) -> Corrupt:
-        return cls(
-            f"{path} is damaged: {reason}; delete that unit and run teacher-dump again, "
-            "or copy the cache anew"
-        )
+        if path.endswith("/manifest.json"):
+            cure = (
+                "put it back from a copy of the cache, or copy the cache anew (the units hold nothing "
+                "that could replace it)"
+            )
+        else:
+            cure = "delete that unit and run teacher-dump again, or copy the cache anew"
+        return cls(f"{path} is damaged: {reason}; {cure}")
 
 
 class Truncated(CacheError):

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Mapping, Optional
 
-from .errors import Corrupt, NotACache, WrongVersion
+from .errors import Corrupt, NoManifest, NotACache, WrongVersion
 from .files import replace_file
 from .identity import FORMAT_VERSION, CacheIdentity, typed
 from .ranges import IndexRanges
@@ -193,6 +193,7 @@ class Manifest:
         """Reads and checks the manifest of the cache at `directory`."""
         path = os.path.join(directory, FILE_NAME)
         if os.path.islink(path) or not os.path.isfile(path):
+            require_no_units(directory)
             raise NotACache.of(directory)
         if os.path.getsize(path) > _BYTE_LIMIT:
             raise Corrupt.of(path, f"more than {_BYTE_LIMIT} bytes")
@@ -268,6 +269,16 @@ def _is_possible_error(error: Any, records: int) -> bool:
         )
     except (KeyError, TypeError):
         return False
+
+
+def require_no_units(directory: str) -> None:
+    """A directory without a manifest may become a cache only where there are no units."""
+    try:
+        units = len(os.listdir(os.path.join(directory, "units")))
+    except FileNotFoundError:
+        return
+    if units:
+        raise NoManifest.of(directory, units)
 
 
 def is_tap_name(tap: str) -> bool:

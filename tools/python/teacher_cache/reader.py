@@ -133,7 +133,7 @@ class Cache:
             "views": {name: kinds.count(name) for name in sorted(set(kinds))},
             "records": records,
             "feature_records": sum(unit.feature_records for unit in units),
-            "unfinished_units": len(unfinished_units(self.path)),
+            "unfinished_units": len(unfinished_units(self.path, units)),
             "bytes": sum(unit.bytes for unit in units),
             "logit_codec": identity.logits,
             "logit_bytes_per_view": per_view,

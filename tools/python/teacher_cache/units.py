@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import threading
 import weakref
-from typing import Optional
+from typing import Optional, Sequence
 
 import lmdb
 
@@ -117,11 +118,18 @@ def _check_file(entry: UnitEntry, path: str) -> None:
         raise Truncated.of(data, entry.bytes, size)
 
 
-def unfinished_units(directory: str) -> set[str]:
-    """Names of units that a dump or a training run began and nobody sealed."""
-    prefixes = (UNSEALED, JOURNAL)
+def is_unit_name(name: str) -> bool:
+    """Whether a name is one that `WorkUnit.name` gives."""
+    return re.fullmatch(r"[0-9]{8,}-[0-9a-f]{16}", name, re.ASCII) is not None
+
+
+def unfinished_units(directory: str, units: Sequence[UnitEntry]) -> set[str]:
+    """Names of units that a dump or a training run began and nobody sealed, or that the manifest,
+    which lists `units`, does not know."""
     try:
         names = os.listdir(os.path.join(directory, UNITS))
     except OSError:
         return set()
-    return {name[len(p) :] for name in names for p in prefixes if name.startswith(p)}
+    begun = {name[len(p) :] for name in names for p in (UNSEALED, JOURNAL) if name.startswith(p)}
+    unlisted = set(names) - {unit.path.split("/")[-1] for unit in units}
+    return set(filter(is_unit_name, begun | unlisted))

@@ -13,12 +13,21 @@ from .errors import CacheError, Mismatch, NetworkFileSystem
 from .files import move, network_type, sha256, sync
 from .identity import CacheIdentity
 from .lock import WriterLock
-from .manifest import FILE_NAME, Manifest, TapShape, UnitEntry, ViewRanges, is_possible, is_tap_name
+from .manifest import (
+    FILE_NAME,
+    Manifest,
+    TapShape,
+    UnitEntry,
+    ViewRanges,
+    is_possible,
+    is_tap_name,
+    require_no_units,
+)
 from .plan import WorkUnit, missing_work
 from .ranges import IndexRanges
 from .replay import ViewRenderer, pixel_hashes
 from .unit_writer import UnitWriter, write_error
-from .units import UNITS, UNSEALED
+from .units import UNITS, UNSEALED, is_unit_name
 from .views import ImageIds, ViewSet, image_ids
 from .weights import Teacher
 
@@ -151,7 +160,8 @@ class Writer:
         return seen
 
     def missing(self) -> list[WorkUnit]:
-        """What the cache does not hold yet, as units; unsealed units of other work are deleted."""
+        """What the cache does not hold yet, as units; unsealed units of other work are deleted,
+        whatever else lies in `units/` is left alone."""
         units = self.manifest.units
         for wanted in self._taps:
             for shape, _ in (feature for unit in units for feature in unit.features):
@@ -162,7 +172,8 @@ class Writer:
         )
         names = {UNSEALED + unit.name(self.identity) for unit in work}
         for name in os.listdir(self._units_folder):
-            if name.startswith(UNSEALED) and name not in names:
+            is_unsealed = name.startswith(UNSEALED) and is_unit_name(name[len(UNSEALED) :])
+            if is_unsealed and name not in names:
                 shutil.rmtree(os.path.join(self._units_folder, name))
         return work
 
@@ -170,7 +181,9 @@ class Writer:
         """Opens a unit of `missing`, going on after the last committed image."""
         if self._lock is None:
             raise ValueError("the writer is closed")
-        directory = os.path.join(self._units_folder, UNSEALED + unit.name(self.identity))
+        name = unit.name(self.identity)
+        directory = os.path.join(self._units_folder, UNSEALED + name)
+        self._reclaim(name, directory)
         return UnitWriter(unit, directory, self.identity, self._publish)
 
     def _store(
@@ -229,24 +242,22 @@ class Writer:
                 if difference is not None:
                     raise Mismatch.of(*difference)
             else:
+                require_no_units(self.path)
                 self.manifest = Manifest(self.identity, [])
                 self.manifest.write(self.path)
             os.makedirs(self._units_folder, exist_ok=True)
-            self._reclaim_unlisted()
         except BaseException:
             self.close()
             raise
 
-    def _reclaim_unlisted(self) -> None:
+    def _reclaim(self, name: str, unsealed: str) -> None:
         """A kill between a unit's rename and the manifest leaves it unlisted; sealing is repeated
         then."""
-        listed = {os.path.basename(unit.path) for unit in self.manifest.units}
-        for name in sorted(os.listdir(self._units_folder)):
-            if name.startswith(".") or name in listed:
-                continue
-            unsealed = os.path.join(self._units_folder, UNSEALED + name)
+        listed = any(os.path.basename(unit.path) == name for unit in self.manifest.units)
+        sealed = os.path.join(self._units_folder, name)
+        if not listed and os.path.lexists(sealed):
             shutil.rmtree(unsealed, ignore_errors=True)
-            move(os.path.join(self._units_folder, name), unsealed)
+            move(sealed, unsealed)
 
     def _publish(self, writer: UnitWriter) -> None:
         """fsync, hash, rename, then the manifest that lists the unit."""

@@ -160,6 +160,7 @@ class Writing(unittest.TestCase):
         self.write("q8")
         self.assertEqual(self.content_hash(self.path), expected)
         other = self.path.with_name("first")
+        support.writer(other, "q8").close()
         broken = other / "units" / (".tmp-" + pathlib.Path(unit["path"]).name)
         broken.mkdir(parents=True)
         (broken / "data.mdb").write_bytes(bytes(8192))
@@ -171,8 +172,10 @@ class Writing(unittest.TestCase):
 
     def test_another_teachers_units_are_not_taken_over(self):
         self.write("q8")
-        (self.path / "manifest.json").unlink()
         other = Teacher("resnet8", "b" * 64, (0.5,) * 3, (0.25,) * 3)
+        empty = self.path.with_name("other")
+        support.writer(empty, "q8", teacher=other).close()
+        (empty / "manifest.json").replace(self.path / "manifest.json")
         with support.writer(self.path, "q8", teacher=other) as writer:
             work = writer.missing()[0]
             self.assertEqual(writer.begin(work).remaining_images, work.images)
@@ -198,6 +201,26 @@ class Writing(unittest.TestCase):
         self.write("q8")
         with self.assertRaisesRegex(teacher_cache.Mismatch, "shape of tap stage1"):
             self.write("q8", taps={"stage1": (1, 1, 16)})
+
+    def test_what_is_no_unit_of_this_cache_is_left_alone(self):
+        mine = self.path / "units/mine/notes.txt"
+        mine.parent.mkdir(parents=True)
+        mine.write_text("precious")
+        with self.assertRaisesRegex(teacher_cache.CacheError, "no manifest.json"):
+            support.writer(self.path, "q8")
+        self.path = self.path.with_name("sound")
+        self.write("q8", views="plain,weak:2", feature_views="weak:2")
+        mine = self.path / "units/.tmp-mine/notes.txt"
+        mine.parent.mkdir()
+        mine.write_text("precious")
+        self.write("q8")
+        self.assertEqual(mine.read_text(), "precious")
+        # Without its manifest a cache is not begun anew over its own units.
+        (self.path / "manifest.json").unlink()
+        for begin in (self.write, lambda _: teacher_cache.open(self.path)):
+            with self.assertRaisesRegex(teacher_cache.NoManifest, "put the manifest back"):
+                begin("q8")
+        self.assertEqual(len(list(self.path.glob("units/0*/data.mdb"))), 2)
 
     def test_features_of_views_without_logits_are_refused_as_teacher_dump_does(self):
         with self.assertRaisesRegex(ValueError, "weak:2, which is not among the views plain,weak:2"):
