@@ -1,3 +1,5 @@
+import Datasets
+import Distillation
 import Experiments
 import Foundation
 import Reporting
@@ -167,7 +169,8 @@ struct RunTests {
     let part = try job.text("images.txt").split(separator: "\n").prefix(64)
     try Data(part.joined(separator: "\n").utf8)
       .write(to: URL(fileURLWithPath: job.folder + "/part.txt"))
-    try job.dump { $0.subset = try Subset(parsing: "list:\(job.folder)/part.txt") }
+    let subset = try Subset(parsing: "list:\(job.folder)/part.txt")
+    try job.dump { $0.subset = subset }
     let all = [(key: "subset", value: "all")]
     let whole = try job.train("kd", live: false, threads: 2, into: "whole", flags: all)
     var steps = 0

@@ -234,6 +234,8 @@ struct TrainingOptionTests {
     let weight = try #require(state.tensors["weights.bn1.weight"])
     state.tensors["weights.bn1.weight"] = StateTensor(
       weight.floats.map { $0 * 3e38 }, shape: weight.shape)
+    state.metadata["content"] = nil
+    state.metadata["content"] = state.contentHash
     try state.write(to: path)
     let contents = {
       try ["state", "last"].map {

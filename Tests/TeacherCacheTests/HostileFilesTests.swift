@@ -93,12 +93,12 @@ import Testing
     try Data().write(to: file)
     #expect(throws: CacheError.self) { try CacheReader.open(directory.path) }
     try FileManager.default.removeItem(at: file)
-    #expect(throws: CacheError.notACache(path: directory.path)) {
+    #expect(throws: CacheError.noManifest(path: directory.path, units: 1)) {
       try CacheReader.open(directory.path)
     }
     try FileManager.default.createSymbolicLink(
       atPath: file.path, withDestinationPath: "/etc/passwd")
-    #expect(throws: CacheError.notACache(path: directory.path)) {
+    #expect(throws: CacheError.noManifest(path: directory.path, units: 1)) {
       try CacheReader.open(directory.path)
     }
   }
