@@ -111,6 +111,9 @@ package struct Recipe: Sendable {
       }
       found.append((prefix, scalar.string))
     case .sequence(let sequence):
+      guard !prefix.isEmpty else {
+        throw SettingError(.recipe, "\(path): a list; expected settings such as `epochs: 240`")
+      }
       var items: [String] = []
       for item in sequence {
         guard let text = item.scalar?.string else {

@@ -1,5 +1,6 @@
 import Datasets
 import Distillation
+import Foundation
 
 /// A setting by its name in `--set`, recipes and config.yaml: how it is read and how it is written.
 package struct SettingKey: Sendable {
@@ -50,6 +51,10 @@ package struct SettingKey: Sendable {
     },
     SettingKey(name: "subset") { text, s throws(SettingError) in
       try usage { () throws(DatasetError) in s.subset = try Subset(parsing: text) }
+      // Whoever repeats the run may begin in another folder.
+      if case .list(let file) = s.subset, !file.hasPrefix("/") {
+        s.subset = .list(FileManager.default.currentDirectoryPath + "/" + file)
+      }
     } write: {
       $0.subset.description
     },

@@ -199,6 +199,27 @@ struct ExitCodeTests {
     #expect(refused.terminationReason == .exit && refused.terminationStatus == 64)
   }
 
+  /// As `| head -1` and a `tee` that is killed leave the other end of a pipe.
+  @Test func readersMayGoAway() throws {
+    let listing = Program.process(Self.train, ["recipes"])
+    let (output, errors) = (Pipe(), Pipe())
+    (listing.standardOutput, listing.standardError) = (output, errors)
+    try output.fileHandleForReading.close()
+    try listing.run()
+    let text = Program.everything(from: errors)
+    listing.waitUntilExit()
+    #expect(listing.terminationReason == .exit && listing.terminationStatus == 74)
+    #expect(text.isEmpty)
+
+    let refused = Program.process(Self.train, ["--method", "nothing"])
+    let log = Pipe()
+    refused.standardError = log
+    try log.fileHandleForReading.close()
+    try refused.run()
+    refused.waitUntilExit()
+    #expect(refused.terminationReason == .exit && refused.terminationStatus == 64)
+  }
+
   @Test func foldersThatCannotBeMadeAreNamed() throws {
     let (scratch, _) = try SmallCache.make()
     let file = scratch.path + "/images.txt"

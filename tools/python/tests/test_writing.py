@@ -164,7 +164,7 @@ class Writing(unittest.TestCase):
         broken = other / "units" / (".tmp-" + pathlib.Path(unit["path"]).name)
         broken.mkdir(parents=True)
         (broken / "data.mdb").write_bytes(bytes(8192))
-        (other / "units/.tmp-of-other-work").mkdir()
+        (other / "units/.tmp-00000000-0123456789abcdef").mkdir()
         self.path = other
         self.write("q8")
         self.assertEqual(self.content_hash(self.path), expected)
