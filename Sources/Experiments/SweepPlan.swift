@@ -116,9 +116,15 @@ package struct SweepPlan: Sendable {
     }
     let key = String(text[..<equals])
     let values = String(text[text.index(after: equals)...])
-    return (
-      key, try parts(of: values, by: values.contains(";") ? ";" : ",", in: "--vary \(key)")
-    )
+    let list = try parts(of: values, by: values.contains(";") ? ";" : ",", in: "--vary \(key)")
+    var numbers: Set<Double> = []
+    for text in list {
+      guard let number = decimalNumber(text) else { continue }
+      guard numbers.insert(number).inserted else {
+        throw SettingError(.usage, "--vary \(key) names \(text) twice; name it once")
+      }
+    }
+    return (key, list)
   }
 
   private static func parts(

@@ -77,13 +77,20 @@ package enum CacheTransfer {
       try manifest.requireFiles(in: source)
       manifests.append(manifest)
     }
+    let isNew = try FileSystem.kind(of: target) == .absent
     let writer = try CacheWriter.open(
       target, identity: identity, kernelLevel: "",
       allowNetworkFileSystem: allowNetworkFileSystem)
     defer { writer.close() }
     var report = MergeReport()
-    for (source, manifest) in zip(sources, manifests) {
-      for entry in manifest.units { try take(entry, from: source, into: writer, &report) }
+    do {
+      for (source, manifest) in zip(sources, manifests) {
+        for entry in manifest.units { try take(entry, from: source, into: writer, &report) }
+      }
+    } catch {
+      // A merge that brought nothing leaves no empty cache behind.
+      if isNew, report == MergeReport() { try? FileSystem.remove(target) }
+      throw error
     }
     return report
   }

@@ -73,6 +73,8 @@ struct SweepTests {
 
   @Test(arguments: [
     ("lr", "VALUE"), ("lr=", "parted"), ("lr=1,,2", "parted"), ("lr=1,1", "twice"),
+    ("lr=0.1,0.2,1e-1", "1e-1 twice"),
+
     ("seed=1,2", "--seeds"), ("method=kd,dkd", "--method"), ("dkd.beta=1,2", "dkd.beta concerns"),
     ("epochs=1,2", "epochs is set"),
   ])

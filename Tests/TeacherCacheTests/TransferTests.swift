@@ -50,6 +50,20 @@ import Testing
     }
   }
 
+  @Test func aMergeOfADamagedSourceLeavesNoEmptyCache() throws {
+    let source = try dump(images: 0..<5, views: weak(0..<1))
+    let unit = try #require(CacheManifest.read(from: source.path).units.first)
+    let file = URL(fileURLWithPath: "\(source.path)/\(unit.path)/data.mdb")
+    var bytes = try Data(contentsOf: file)
+    bytes[bytes.count / 2] ^= 1
+    try bytes.write(to: file)
+    let folder = try TemporaryDirectory()
+    #expect(throws: CacheError.self) {
+      _ = try CacheTransfer.merge(into: folder.path + "/merged", from: [source.path])
+    }
+    #expect(FileSystem.names(in: folder.path) == [])
+  }
+
   @Test func severalCallersCopyAtOnce() throws {
     let source = try dump(images: 0..<200, views: weak(0..<4), featureViews: [.weak(0)])
     let target = try TemporaryDirectory()
