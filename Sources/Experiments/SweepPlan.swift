@@ -46,12 +46,12 @@ package struct SweepPlan: Sendable {
       for chosen in methods.isEmpty ? [nil] : methods.map(Optional.some) {
         let method = try chosen ?? recipe.flatMap { try settingOf($0, "method") }
         let base = try recipe.flatMap { try settingOf($0, "crld.base") }
-        let isOverDKD = method?.lowercased() == "crld" && isOverDKD(axes, recipe: base)
+        let hasBaseKeys = method?.lowercased() == "crld" && isOverDKD(axes, recipe: base)
         func concerns(_ key: String) -> Bool {
           let owner = SettingKey.all.first { $0.name == key }?.method
           guard
             owner == nil || owner == method?.lowercased()
-              || isOverDKD && SettingKey.baseKeys.contains(key)
+              || hasBaseKeys && SettingKey.baseKeys.contains(key)
           else { return false }
           concerned.insert(key)
           return true
