@@ -85,6 +85,20 @@ struct SmallJob {
       recipe: nil, execution: execution, output: name.map { "\(folder)/\($0)" })
   }
 
+  /// Trains that many steps and stops, as a signal stops a run.
+  func stop(
+    after steps: Int, _ method: String, into name: String, epochs: Int = 2,
+    flags: [(key: String, value: String)] = []
+  ) {
+    var done = 0
+    #expect(throws: Stopped.self) {
+      try train(method, live: false, threads: 2, into: name, epochs: epochs, flags: flags) {
+        done += 1
+        return done == steps
+      }
+    }
+  }
+
   /// Trains and gives last.safetensors.
   @discardableResult
   func train(

@@ -96,10 +96,10 @@ class Writer:
         self._ids = np.arange(count) if images is None else np.unique(image_ids(images, count))
         self._views = ViewSet.of(views).views(info.crops)
         self._feature_views = ViewSet.of(feature_views).views(info.crops)
-        strange = [view for view in self._feature_views if view not in set(self._views)]
+        strange = set(self._feature_views) - set(self._views)
         if taps and strange:
             raise ValueError(
-                f"feature_views {feature_views} asks for {strange[0]}, which is not among the views "
+                f"feature_views {feature_views} asks for {min(strange)}, which is not among the views "
                 f"{views}; name views of that list"
             )
         self._taps = [TapShape(tap, *map(int, shape)) for tap, shape in (taps or {}).items()]
