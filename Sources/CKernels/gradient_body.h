@@ -170,25 +170,32 @@ INLINE void FN(add_columns)(
   UNROLL for (int i = 0; i < columns; i++) store16(gradient + i * 16, sum[i]);
 }
 
-/// gradient[c][16] += Σ_p x[p][c] · y[p][0..<lanes] for the pixels in order.
+/// gradient[c][16] += Σ_p x[p][c] · y[p][0..<lanes] for the pixels in order and some of the channels:
+/// the part `six` of (inputs + 5) / 6 balanced ones.
+INLINE void FN(add_six)(
+    const float *x, intptr_t row, intptr_t inputs, intptr_t six, const float *y, intptr_t y_row,
+    intptr_t lanes, intptr_t count, float *gradient) {
+  intptr_t sixes = (inputs + 5) / 6;
+  // 16 channels go as 5 + 5 + 6; a short rest would wait for its own sums.
+  intptr_t c = inputs * six / sixes;
+  const float *at = x + c;
+  float *g = gradient + c * 16;
+  switch (inputs * (six + 1) / sixes - c) {
+    case 1: FN(add_columns)(at, row, y, y_row, lanes, count, g, 1); break;
+    case 2: FN(add_columns)(at, row, y, y_row, lanes, count, g, 2); break;
+    case 3: FN(add_columns)(at, row, y, y_row, lanes, count, g, 3); break;
+    case 4: FN(add_columns)(at, row, y, y_row, lanes, count, g, 4); break;
+    case 5: FN(add_columns)(at, row, y, y_row, lanes, count, g, 5); break;
+    default: FN(add_columns)(at, row, y, y_row, lanes, count, g, 6); break;
+  }
+}
+
+/// The same for all channels.
 INLINE void FN(add_products)(
     const float *x, intptr_t row, intptr_t inputs, const float *y, intptr_t y_row, intptr_t lanes,
     intptr_t count, float *gradient) {
-  intptr_t sixes = (inputs + 5) / 6;
-  for (intptr_t six = 0; six < sixes; six++) {
-    // Balanced: 16 channels go as 5 + 5 + 6; a short rest would wait for its own sums.
-    intptr_t c = inputs * six / sixes;
-    const float *at = x + c;
-    float *g = gradient + c * 16;
-    switch (inputs * (six + 1) / sixes - c) {
-      case 1: FN(add_columns)(at, row, y, y_row, lanes, count, g, 1); break;
-      case 2: FN(add_columns)(at, row, y, y_row, lanes, count, g, 2); break;
-      case 3: FN(add_columns)(at, row, y, y_row, lanes, count, g, 3); break;
-      case 4: FN(add_columns)(at, row, y, y_row, lanes, count, g, 4); break;
-      case 5: FN(add_columns)(at, row, y, y_row, lanes, count, g, 5); break;
-      default: FN(add_columns)(at, row, y, y_row, lanes, count, g, 6); break;
-    }
-  }
+  for (intptr_t six = 0; six < (inputs + 5) / 6; six++)
+    FN(add_six)(x, row, inputs, six, y, y_row, lanes, count, gradient);
 }
 
 enum { FN(pointwise_chunk) = 64 };  // pixels whose channels of both sides stay in the first caches

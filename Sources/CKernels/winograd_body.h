@@ -235,6 +235,33 @@ static void FN(winograd_output)(
   }
 }
 
+enum { FN(line) = 64 };  // bytes that a cache fetches together
+
+/// How far the spans of a job are fetched, and how many bytes of each go with one step of it.
+typedef struct {
+  const char *next[winograd_spans], *end[winograd_spans];
+  intptr_t share[winograd_spans];
+} FN(fetching);
+
+INLINE FN(fetching) FN(begin_fetching)(const winograd_span *spans, intptr_t steps) {
+  FN(fetching) state;
+  UNROLL for (int i = 0; i < winograd_spans; i++) {
+    state.next[i] = spans[i].from, state.end[i] = spans[i].to;
+    intptr_t lines = (state.end[i] - state.next[i] + FN(line) - 1) / FN(line);
+    state.share[i] = (lines + steps - 1) / steps * FN(line);
+  }
+  return state;
+}
+
+INLINE void FN(fetch)(FN(fetching) *state) {
+  UNROLL for (int i = 0; i < winograd_spans; i++) {
+    intptr_t left = state->end[i] - state->next[i];
+    intptr_t bytes = state->share[i] < left ? state->share[i] : left;
+    for (intptr_t at = 0; at < bytes; at += FN(line)) __builtin_prefetch(state->next[i] + at);
+    state->next[i] += bytes;
+  }
+}
+
 INLINE void FN(winograd_rows)(
     const float *input, intptr_t row, intptr_t inputs, const float *weights, float *product,
     intptr_t product_row, const int rows) {
@@ -250,6 +277,9 @@ INLINE void FN(winograd_rows)(
 
 static void FN(winograd_multiply)(const winograd_product *job) {
   const winograd_tiles *in = job->input, *out = job->product;
+  intptr_t sixes = (in->count + 5) / 6;
+  FN(fetching) fetching =
+      FN(begin_fetching)(job->soon, winograd_planes * (job->last - job->first) * sixes);
   for (int plane = 0; plane < winograd_planes; plane++) {
     for (intptr_t block = job->first; block < job->last; block++) {
       const float *w = job->weights + block * job->weight_block + plane * in->channels * 16;
@@ -258,6 +288,7 @@ static void FN(winograd_multiply)(const winograd_product *job) {
       for (intptr_t i = 0; i < in->count; i += 6) {
         const float *x = input + i * in->row;
         float *y = product + i * out->row;
+        FN(fetch)(&fetching);
         switch (in->count - i) {
           case 1: FN(winograd_rows)(x, in->row, in->channels, w, y, out->row, 1); break;
           case 2: FN(winograd_rows)(x, in->row, in->channels, w, y, out->row, 2); break;
@@ -273,13 +304,18 @@ static void FN(winograd_multiply)(const winograd_product *job) {
 
 static void FN(winograd_accumulate)(const winograd_accumulation *job) {
   const winograd_tiles *in = job->input, *out = job->output;
-  intptr_t inputs = in->channels, blocks = (out->channels + 15) / 16;
+  intptr_t inputs = in->channels, blocks = (out->channels + 15) / 16, sixes = (inputs + 5) / 6;
+  FN(fetching) fetching =
+      FN(begin_fetching)(job->soon, (job->last - job->first) * blocks * sixes);
   for (intptr_t plane = job->first; plane < job->last; plane++) {
     const float *x = in->planes + plane * in->plane;
     for (intptr_t block = 0; block < blocks; block++) {
       const float *y = out->planes + plane * out->plane + block * 16;
       float *g = job->gradient + block * job->gradient_block + plane * inputs * 16;
-      FN(add_products)(x, in->row, inputs, y, out->row, 16, in->count, g);
+      for (intptr_t six = 0; six < sixes; six++) {
+        FN(fetch)(&fetching);
+        FN(add_six)(x, in->row, inputs, six, y, out->row, 16, in->count, g);
+      }
     }
   }
 }

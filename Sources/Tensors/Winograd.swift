@@ -42,10 +42,12 @@ extension ConvolutionShape {
     let chunks = (tiling.count + size - 1) / size
     let targetBlocks = blocks(sweep.targetChannels)
     let splits = max(1, min(targetBlocks, (2 * execution.threads + chunks - 1) / chunks))
-    execution.parallel(chunks * splits) { index in
-      let (chunk, split) = index.quotientAndRemainder(dividingBy: splits)
+    func tiles(_ chunk: Int) -> Range<Int> {
+      (chunk * size)..<min(tiling.count, (chunk + 1) * size)
+    }
+    func run(chunk: Int, split: Int, next: Range<Int>?) {
       let blockRange = (targetBlocks * split / splits)..<(targetBlocks * (split + 1) / splits)
-      let tiles = (chunk * size)..<min(tiling.count, (chunk + 1) * size)
+      let tiles = tiles(chunk)
       let source = WinogradPlanes(
         tiling, tiles, channels: sweep.sourceChannels, capacity: size, in: execution.memory)
       let product = WinogradPlanes(
@@ -60,6 +62,9 @@ extension ConvolutionShape {
           job.weight_block = Int(winograd_planes) * sweep.sourceChannels * ConvolutionShape.lanes
           job.first = blockRange.lowerBound
           job.last = blockRange.upperBound
+          if let next { job.soon.0 = tiling.span(of: sweep.source, next) }
+          job.soon.1 = tiling.span(of: sweep.target, tiles)
+          if let addend = sweep.finish.addend { job.soon.2 = tiling.span(of: addend, tiles) }
           winograd_multiply(&job)
           var finish = winograd_finish()
           finish.scale = sweep.finish.scale.map { UnsafePointer($0.pointer) }
@@ -70,6 +75,15 @@ extension ConvolutionShape {
             output, blockRange.lowerBound * ConvolutionShape.lanes,
             min(blockRange.upperBound * ConvolutionShape.lanes, sweep.targetChannels), &finish)
         }
+      }
+    }
+    // Neighbours in a row on one core, which can fetch the next chunk while it multiplies this one.
+    let rows = splits > 1 ? chunks : min(chunks, 16 * execution.threads)
+    execution.parallel(rows * splits) { index in
+      let (row, split) = index.quotientAndRemainder(dividingBy: splits)
+      let end = chunks * (row + 1) / rows
+      for chunk in (chunks * row / rows)..<end {
+        run(chunk: chunk, split: split, next: chunk + 1 < end ? tiles(chunk + 1) : nil)
       }
     }
   }
@@ -90,6 +104,19 @@ struct WinogradTiling {
   var perImage: Int { down * across }
   var count: Int { images * perImage }
 
+  /// The memory of `tensor`, N×height×width×C, that holds the pixels of these tiles: whole rows of
+  /// tiles, without the border that they share with others.
+  func span(of tensor: Tensor, _ tiles: Range<Int>) -> winograd_span {
+    func start(ofRow row: Int) -> UnsafeRawPointer {
+      let (image, y) = row.quotientAndRemainder(dividingBy: down)
+      let pixel = (image * height + y * Int(winograd_tile)) * width
+      return UnsafeRawPointer(tensor.pointer + pixel * tensor.shape[3])
+    }
+    return winograd_span(
+      from: start(ofRow: tiles.lowerBound / across),
+      to: start(ofRow: (tiles.upperBound + across - 1) / across))
+  }
+
   /// How many tiles to transform at a time: few, so that the planes of both sides stay in the second
   /// cache, but more where the weights do not and have to be fetched for every chunk. A multiple of
   /// the six rows of the matrix kernel, and chunks of equal size.
@@ -98,6 +125,15 @@ struct WinogradTiling {
     let chunks = (count + wanted - 1) / wanted
     let even = chunks > 1 ? (chunks + 3) / 4 * 4 : 1
     return max(6, ((count + even - 1) / even + 5) / 6 * 6)
+  }
+}
+
+extension winograd_span {
+  /// The share of the steps `steps` of 0..<count, each as large as the others.
+  func part(_ steps: Range<Int>, of count: Int) -> winograd_span {
+    let bytes = to - from
+    return winograd_span(
+      from: from + bytes * steps.lowerBound / count, to: from + bytes * steps.upperBound / count)
   }
 }
 

@@ -24,6 +24,7 @@ extension ConvolutionShape {
       let all = (tiling.count * part / parts)..<(tiling.count * (part + 1) / parts)
       for first in stride(from: all.lowerBound, to: all.upperBound, by: step) {
         let tiles = first..<min(first + step, all.upperBound)
+        let next = tiles.upperBound..<min(tiles.upperBound + step, all.upperBound)
         let source = planes(tiles, channels: inputs)
         let output = planes(tiles, channels: outputs)
         execution.parallelRanges(tiles.count, atLeast: 16) { range in
@@ -41,6 +42,10 @@ extension ConvolutionShape {
               job.gradient_block = Int(winograd_planes) * inputs * ConvolutionShape.lanes
               job.first = range.lowerBound
               job.last = range.upperBound
+              if inBatchParts && !next.isEmpty {
+                job.soon.0 = tiling.span(of: x, next).part(range, of: Int(winograd_planes))
+                job.soon.1 = tiling.span(of: gradient, next).part(range, of: Int(winograd_planes))
+              }
               winograd_accumulate(&job)
             }
           }

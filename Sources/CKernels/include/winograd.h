@@ -41,6 +41,15 @@ typedef struct {
 void winograd_output(
     const winograd_tiles *tiles, intptr_t first, intptr_t last, const winograd_finish *finish);
 
+/// Bytes from..<to that are wanted soon. They are fetched into the caches a few lines at a time
+/// beside the arithmetic that comes first: transforms do little with what they read, and would wait
+/// for memory.
+typedef struct {
+  const void *from, *to;
+} winograd_span;
+
+enum { winograd_spans = 3 };  // as many are fetched at a time; those that are not wanted are empty
+
 /// One matrix product a plane: product[plane][tile][o] = Σ_c input[plane][tile][c] ·
 /// weights[o / 16][plane][c][o % 16], for the blocks first..<last of 16 outputs.
 typedef struct {
@@ -48,6 +57,7 @@ typedef struct {
   const float *weights;
   intptr_t weight_block;  // floats from one block of 16 outputs to the next
   intptr_t first, last;
+  winograd_span soon[winograd_spans];
 } winograd_product;
 
 void winograd_multiply(const winograd_product *job);
@@ -59,6 +69,7 @@ typedef struct {
   float *gradient;
   intptr_t gradient_block;
   intptr_t first, last;
+  winograd_span soon[winograd_spans];
 } winograd_accumulation;
 
 void winograd_accumulate(const winograd_accumulation *job);
