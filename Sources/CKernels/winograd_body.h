@@ -126,10 +126,11 @@ INLINE void FN(winograd_input_block)(
     FN(winograd_b)(d, out);
     UNROLL for (int y = 0; y < 6; y++) half[y * 6 + x] = out[y];
   }
+  const intptr_t plane = t->plane;
   UNROLL for (int y = 0; y < 6; y++) {
     WV out[6];
     FN(winograd_b)(half + y * 6, out);
-    UNROLL for (int x = 0; x < 6; x++) WV_STORE(target + (y * 6 + x) * t->plane, out[x]);
+    UNROLL for (int x = 0; x < 6; x++, target += plane) WV_STORE(target, out[x]);
   }
 }
 
@@ -161,10 +162,11 @@ INLINE void FN(winograd_gradient_block)(
     FN(winograd_at)(g, out);
     UNROLL for (int y = 0; y < 6; y++) half[y * 4 + x] = out[y];
   }
+  const intptr_t plane = t->plane;
   UNROLL for (int y = 0; y < 6; y++) {
     WV out[6];
     FN(winograd_at)(half + y * 4, out);
-    UNROLL for (int x = 0; x < 6; x++) WV_STORE(target + (y * 6 + x) * t->plane, out[x]);
+    UNROLL for (int x = 0; x < 6; x++, target += plane) WV_STORE(target, out[x]);
   }
 }
 

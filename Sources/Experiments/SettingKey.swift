@@ -119,11 +119,8 @@ package struct SettingKey: Sendable {
       $0.sskd.stageEpochs.isEmpty
         ? nil : $0.sskd.stageEpochs.map(plain).joined(separator: ",")
     },
-    SettingKey(name: "sskd.head_epochs") { text, s throws(SettingError) in
-      s.sskd.headEpochs = try numbers("sskd.head_epochs", text, above: 0, to: 1_000_000).first
-    } write: {
-      $0.sskd.headEpochs.map(plain)
-    },
+    optional("sskd.head_epochs", \.sskd.headEpochs, above: 0, to: 1_000_000),
+    optional("sskd.head_lr", \.sskd.headLearningRate, above: 0),
     SettingKey(name: "sskd.drops") { text, s throws(SettingError) in
       s.sskd.drops = text == "none" ? [] : try numbers("sskd.drops", text, above: 0, to: 1)
     } write: {

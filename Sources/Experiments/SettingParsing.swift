@@ -114,19 +114,38 @@ extension SettingKey {
     from: Double? = nil, above: Double? = nil, to: Double? = nil, below: Double? = nil
   ) -> SettingKey {
     SettingKey(name: name) { text, settings throws(SettingError) in
-      guard let value = decimalNumber(text), value >= from ?? value,
-        above.map({ value > $0 }) ?? true, value <= to ?? value, below.map({ value < $0 }) ?? true
-      else {
-        let bounds = [
-          from.map { "at least \(plain($0))" }, above.map { "above \(plain($0))" },
-          to.map { "at most \(plain($0))" }, below.map { "below \(plain($0))" },
-        ].compactMap { $0 }.joined(separator: " and ")
-        throw SettingError(.usage, "\(name) is \"\(text)\"; expected a number \(bounds)")
-      }
-      settings[keyPath: path] = value
+      settings[keyPath: path] = try parse(
+        name, text, from: from, above: above, to: to, below: below)
     } write: {
       plain($0[keyPath: path])
     }
+  }
+
+  /// A number that may be left out.
+  static func optional(
+    _ name: String, _ path: SettingPath<Double?>, above: Double, to: Double? = nil
+  ) -> SettingKey {
+    SettingKey(name: name) { text, settings throws(SettingError) in
+      settings[keyPath: path] = try parse(name, text, above: above, to: to)
+    } write: {
+      $0[keyPath: path].map(plain)
+    }
+  }
+
+  private static func parse(
+    _ name: String, _ text: String,
+    from: Double? = nil, above: Double? = nil, to: Double? = nil, below: Double? = nil
+  ) throws(SettingError) -> Double {
+    guard let value = decimalNumber(text), value >= from ?? value,
+      above.map({ value > $0 }) ?? true, value <= to ?? value, below.map({ value < $0 }) ?? true
+    else {
+      let bounds = [
+        from.map { "at least \(plain($0))" }, above.map { "above \(plain($0))" },
+        to.map { "at most \(plain($0))" }, below.map { "below \(plain($0))" },
+      ].compactMap { $0 }.joined(separator: " and ")
+      throw SettingError(.usage, "\(name) is \"\(text)\"; expected a number \(bounds)")
+    }
+    return value
   }
 
   static func flag(

@@ -25,6 +25,12 @@ struct StageByStageTests {
       phases[0].schedule == .drops(base: 0.05, decay: 0.1, atSteps: [65, 92]))
   }
 
+  @Test func theHeadMayHaveARateOfItsOwn() throws {
+    let phases = try plan({ $0.headLearningRate = 0.01 }).phases
+    #expect(phases[2].schedule == .drops(base: 0.05, decay: 0.1, atSteps: [65, 92]))
+    #expect(phases[3].schedule == .drops(base: 0.01, decay: 0.1, atSteps: [46, 65]))
+  }
+
   @Test func oneEpochHasAtLeastAStepForEveryPart() throws {
     let phases = try plan(epochs: 1, steps: 4).phases
     #expect(phases.map(\.steps.count) == [1, 1, 1, 1])

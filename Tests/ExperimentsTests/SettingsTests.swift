@@ -52,6 +52,7 @@ struct SettingsTests {
     ("sskd", "schedule=cosine", "sskd.drops"), ("kd", "label_smoothing=1", "below 1"),
     ("kd", "lr=0x10", "expected a number"), ("kd", "momentum=nan", "expected a number"),
     ("kd", "temperature=101", "at most 100"), ("kd", "mean=0x1,0,0", "expected three numbers"),
+    ("sskd", "sskd.head_epochs=1,2", "expected a number"), ("sskd", "sskd.head_lr=0", "above 0"),
     ("kd", "ema_decay=1", "below 1"), ("kd", "val_fraction=1", "below 1"),
     ("crld", "dkd.beta=2", "crld.base=dkd"), ("crld", "dkd.warmup=2", "a setting of dkd"),
     ("crld", "crld.base=bkd", "kd, dkd"), ("ce", "focal.gamma=1", "a setting of focal"),
@@ -184,7 +185,10 @@ struct SettingsTests {
     settings.views = ViewSet(weak: 4, strong: 6)
     settings.mean = [0.5071, 0.4867, 0.4408]
     settings.milestones = method == .sskd ? [] : [3, 5]
-    if method == .sskd { settings.sskd.stages = [("stage1", "stage1"), ("stage3", "stage2")] }
+    if method == .sskd {
+      settings.sskd.stages = [("stage1", "stage1"), ("stage3", "stage2")]
+      settings.sskd.headLearningRate = 0.005
+    }
     let configuration = RunConfiguration(
       settings: settings, inputs: [("cache_id", "0123456789012345")])
     let read = try resolve([], recipe: configuration.yaml)

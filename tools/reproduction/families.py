@@ -129,6 +129,8 @@ def crld(weights):
 
 # From the runs sskd-lr-*; set it again when they are repeated.
 SSKD_RATE = "0.5"
+# That of the other methods (mdistiller's): the head learns by cross entropy as they do.
+SSKD_HEAD_RATE = "0.05"
 
 
 def sskd(weights):
@@ -143,15 +145,20 @@ def sskd(weights):
                    (*common, "--epochs", "4", "--set", "sskd.stage_epochs=3,0.34,0.33", "--set",
                     "sskd.head_epochs=0.33", "--lr", rate), cache=store, is_tuning=True)
         for rate in ("0.05", "0.1", "0.2", "0.5", "1")]
+    head = f"--set sskd.head_lr={SSKD_HEAD_RATE} "
     rows = [
-        ("staged", "SSKD", ""),
-        ("free", "SSKD, earlier stages go on", "--set sskd.freeze=false"),
-        ("joint", "all stages at once", "--set sskd.joint=true"),
+        ("staged", "SSKD", head, 2),
+        ("free", "SSKD, earlier stages go on", head + "--set sskd.freeze=false", 2),
+        ("joint", "SSKD, all stages at once", head + "--set sskd.joint=true", 2),
+        ("hot-head", f"SSKD, the head at {SSKD_RATE} too", "", 1),
+        ("hot-head-free", f"SSKD, earlier stages go on, the head at {SSKD_RATE} too",
+         "--set sskd.freeze=false", 1),
     ]
     return tuning + [
         Experiment(f"sskd-{key}-s{seed}", "sskd", title, "cifar100",
-                   (*common, "--epochs", "24", "--lr", SSKD_RATE, *flags(text)), seed=seed, cache=store)
-        for seed in range(2) for key, title, text in rows]
+                   (*common, "--epochs", "24", "--lr", SSKD_RATE, *flags(text)), seed=seed,
+                   cache=store)
+        for key, title, text, seeds in rows for seed in range(seeds)]
 
 
 def cache(teacher):

@@ -16,6 +16,9 @@ package struct StageByStageSettings: Equatable, Sendable {
   package var stageEpochs: [Double] = []
   /// Epochs of the head, in place of what the stages leave.
   package var headEpochs: Double?
+  /// The head's learning rate, in place of the stages': a mean squared error wants a larger one than
+  /// cross entropy.
+  package var headLearningRate: Double?
   /// Pairs of student and teacher taps, in place of stage i with stage i; empty for that default.
   package var stages: [(student: String, teacher: String)] = []
   /// Where inside a part the learning rate drops.
@@ -27,7 +30,8 @@ package struct StageByStageSettings: Equatable, Sendable {
 
   package static func == (a: Self, b: Self) -> Bool {
     a.freeze == b.freeze && a.joint == b.joint && a.norm == b.norm
-      && a.stageEpochs == b.stageEpochs && a.headEpochs == b.headEpochs && a.drops == b.drops
+      && a.stageEpochs == b.stageEpochs && a.headEpochs == b.headEpochs
+      && a.headLearningRate == b.headLearningRate && a.drops == b.drops
       && a.labelSmoothing == b.labelSmoothing && a.stages.elementsEqual(b.stages, by: ==)
   }
 }
@@ -63,9 +67,9 @@ package func stageByStagePlan(
   let total = epochs * stepsPerEpoch
   let ends = try partEnds(
     stages: stages, settings: settings, total: total, stepsPerEpoch: stepsPerEpoch)
-  func schedule(_ steps: Range<Int>) -> LearningRateSchedule {
+  func schedule(_ steps: Range<Int>, _ rate: Double) -> LearningRateSchedule {
     .drops(
-      base: learningRate, decay: decay,
+      base: rate, decay: decay,
       atSteps: settings.drops.map { Int((Double(steps.count) * $0).rounded()) })
   }
   var phases: [TrainingPhase] = []
@@ -79,7 +83,7 @@ package func stageByStagePlan(
       TrainingPhase(
         name: settings.joint ? "stages" : studentTaps[last], steps: start..<end,
         trained: first..<(last + 1), objective: .features(imitated),
-        schedule: schedule(start..<end)))
+        schedule: schedule(start..<end, learningRate)))
     start = end
   }
   // Stages behind the last pair imitate nothing and are learnt together with the head; no task loss
@@ -90,7 +94,7 @@ package func stageByStagePlan(
       name: "head", steps: start..<total,
       trained: backbone..<(studentTaps.count + 1),
       objective: .logits(CrossEntropyMethod(labelSmoothing: settings.labelSmoothing)),
-      schedule: schedule(start..<total)))
+      schedule: schedule(start..<total, settings.headLearningRate ?? learningRate)))
   return TrainingPlan(phases: phases, stepsPerEpoch: stepsPerEpoch, epochs: epochs)
 }
 
