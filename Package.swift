@@ -84,7 +84,7 @@ let package = Package(
         argumentParser,
       ]),
 
-    tests("Tensors", ["COpenBLAS"]),
+    tests("Tensors", ["CKernels", "COpenBLAS"]),
     tests("Networks", ["Tensors", crypto], files: ["Fixtures", "Python"]),
     tests("Datasets", ["Tensors", crypto], files: ["Fixtures"]),
     tests("LMDB", []),
