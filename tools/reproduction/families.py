@@ -127,8 +127,9 @@ def crld(weights):
     return experiments
 
 
-# From the runs sskd-lr-*; set it again when they are repeated.
+# From the runs sskd-lr-* and sskd-std-lr-*; set them again when those are repeated.
 SSKD_RATE = "0.5"
+SSKD_STD_RATE = "0.2"
 # That of the other methods (mdistiller's): the head learns by cross entropy as they do.
 SSKD_HEAD_RATE = "0.05"
 
@@ -137,28 +138,38 @@ def sskd(weights):
     """The same pair, 24 epochs: staged against joint, frozen against free, CE and KD of crld.
 
     The rate is tuned on the first stage alone: three epochs of it (the rest of the run has one).
+    Raw features of the last stage vary sixteen times as much as those of the first, so the first
+    one's rate fits the last only where both are divided by the teacher's deviation (sskd.norm=std).
     """
     store = pair_cache(weights)
     common = flags("--method sskd --student resnet20 --eval-every 3")
+    short = flags("--epochs 4 --set sskd.stage_epochs=3,0.34,0.33 --set sskd.head_epochs=0.33")
+    std = "--set sskd.norm=std "
     tuning = [
-        Experiment(f"sskd-lr-{rate}", "sskd", f"learning rate {rate}", "cifar100",
-                   (*common, "--epochs", "4", "--set", "sskd.stage_epochs=3,0.34,0.33", "--set",
-                    "sskd.head_epochs=0.33", "--lr", rate), cache=store, is_tuning=True)
-        for rate in ("0.05", "0.1", "0.2", "0.5", "1")]
+        Experiment(f"sskd-{key}lr-{rate}", "sskd", f"learning rate {rate}", "cifar100",
+                   (*common, *short, *flags(text), "--lr", rate), cache=store,
+                   is_tuning=True)
+        for key, text, rates in (("", "", ("0.05", "0.1", "0.2", "0.5", "1")),
+                                 ("std-", std, ("0.05", "0.1", "0.2", "0.5")))
+        for rate in rates]
     head = f"--set sskd.head_lr={SSKD_HEAD_RATE} "
+    joint = "--set sskd.joint=true "
     rows = [
-        ("staged", "SSKD", head, 2),
-        ("free", "SSKD, earlier stages go on", head + "--set sskd.freeze=false", 2),
-        ("joint", "SSKD, all stages at once", head + "--set sskd.joint=true", 2),
-        ("hot-head", f"SSKD, the head at {SSKD_RATE} too", "", 1),
-        ("hot-head-free", f"SSKD, earlier stages go on, the head at {SSKD_RATE} too",
+        ("staged", "SSKD", SSKD_RATE, head, 2),
+        ("free", "SSKD, earlier stages go on", SSKD_RATE, head + "--set sskd.freeze=false", 2),
+        ("joint", "SSKD, all stages at once", SSKD_RATE, head + joint, 2),
+        ("std", "SSKD, features over their deviation", SSKD_STD_RATE, head + std, 2),
+        ("std-joint", "SSKD, all stages at once, features over their deviation", SSKD_STD_RATE,
+         head + joint + std, 2),
+        ("hot-head", f"SSKD, the head at {SSKD_RATE} too", SSKD_RATE, "", 1),
+        ("hot-head-free", f"SSKD, earlier stages go on, the head at {SSKD_RATE} too", SSKD_RATE,
          "--set sskd.freeze=false", 1),
     ]
     return tuning + [
         Experiment(f"sskd-{key}-s{seed}", "sskd", title, "cifar100",
-                   (*common, "--epochs", "24", "--lr", SSKD_RATE, *flags(text)), seed=seed,
+                   (*common, "--epochs", "24", "--lr", rate, *flags(text)), seed=seed,
                    cache=store)
-        for key, title, text, seeds in rows for seed in range(seeds)]
+        for key, title, rate, text, seeds in rows for seed in range(seeds)]
 
 
 def cache(teacher):

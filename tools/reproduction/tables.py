@@ -20,7 +20,7 @@ def write(experiments):
         "crld-full": table([e for e in family(experiments, "crld") if e.is_background]),
         "sskd": table([e for e in experiments if re.match("crld-(ce|kd)-", e.name)]
                       + [e for e in family(experiments, "sskd") if not e.is_tuning]),
-        "sskd-rate": rates([e for e in experiments if e.is_tuning]),
+        "sskd-rate": rates(experiments),
         "cache": table(family(experiments, "cache")),
         "cost": cost(experiments),
     }
@@ -101,13 +101,19 @@ def table(experiments, teacher=None):
 
 def rates(experiments):
     """What the first stage's mean squared error came to at each learning rate."""
-    done = [e for e in experiments if e.result.exists()]
-    if not done:
+    raw, normed = (tuned(experiments, prefix) for prefix in ("sskd-lr-", "sskd-std-lr-"))
+    if not raw and not normed:
         return "No results yet."
-    lines = markdown(["", "mean squared error of stage 1, third epoch"])
-    for e in done:
-        lines.append(row([e.title, f"{read(e)['curve'][2]['mse']:.4f}"]))
+    lines = markdown(["", "stage 1, third epoch: mean squared error",
+                      "features over their deviation"])
+    lines += [row([title, raw.get(title, ""), normed.get(title, "")]) for title in raw | normed]
     return "\n".join(lines)
+
+
+def tuned(experiments, prefix):
+    """The error in the third epoch by the title of the run, which names the rate."""
+    return {e.title: f"{read(e)['curve'][2]['mse']:.4f}" for e in experiments
+            if e.name.startswith(prefix) and e.result.exists()}
 
 
 def cost(experiments):
