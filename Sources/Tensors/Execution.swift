@@ -27,7 +27,7 @@ package final class Execution: @unchecked Sendable {
     convolutionMethod = convolutions
     self.workers = workers
     self.clock = clock
-    memory = TensorMemory()
+    memory = TensorMemory(workers: threads)
   }
 
   deinit { workers_destroy(workers) }

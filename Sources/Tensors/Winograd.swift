@@ -45,16 +45,16 @@ extension ConvolutionShape {
     func tiles(_ chunk: Int) -> Range<Int> {
       (chunk * size)..<min(tiling.count, (chunk + 1) * size)
     }
-    func run(chunk: Int, split: Int, next: Range<Int>?) {
-      let blockRange = (targetBlocks * split / splits)..<(targetBlocks * (split + 1) / splits)
-      let tiles = tiles(chunk)
-      let source = WinogradPlanes(
-        tiling, tiles, channels: sweep.sourceChannels, capacity: size, in: execution.memory)
-      let product = WinogradPlanes(
-        tiling, tiles, channels: sweep.targetChannels, capacity: size, in: execution.memory)
-      source.withTiles(image: sweep.source) { input in
+    func planes(channels: Int) -> WinogradPlanes {
+      WinogradPlanes(tiling, channels: channels, capacity: size, in: execution.memory)
+    }
+    func run(
+      _ tiles: Range<Int>, blocks blockRange: Range<Int>, next: Range<Int>?,
+      source: WinogradPlanes, product: WinogradPlanes
+    ) {
+      source.withTiles(tiles, image: sweep.source) { input in
         winograd_input(input)
-        product.withTiles(target: sweep.target) { output in
+        product.withTiles(tiles, target: sweep.target) { output in
           var job = winograd_product()
           job.input = input
           job.product = output
@@ -81,9 +81,14 @@ extension ConvolutionShape {
     let rows = splits > 1 ? chunks : min(chunks, 16 * execution.threads)
     execution.parallel(rows * splits) { index in
       let (row, split) = index.quotientAndRemainder(dividingBy: splits)
+      let blockRange = (targetBlocks * split / splits)..<(targetBlocks * (split + 1) / splits)
+      let source = planes(channels: sweep.sourceChannels)
+      let product = planes(channels: sweep.targetChannels)
       let end = chunks * (row + 1) / rows
       for chunk in (chunks * row / rows)..<end {
-        run(chunk: chunk, split: split, next: chunk + 1 < end ? tiles(chunk + 1) : nil)
+        run(
+          tiles(chunk), blocks: blockRange, next: chunk + 1 < end ? tiles(chunk + 1) : nil,
+          source: source, product: product)
       }
     }
   }
@@ -140,36 +145,25 @@ extension winograd_span {
 /// Memory for the transform of some tiles, 36 planes of tile × channel.
 struct WinogradPlanes {
   private let tiling: WinogradTiling
-  private let tiles: Range<Int>
   private let channels: Int
-  private let capacity: Int
   private let tensor: Tensor
 
-  /// For up to `capacity` tiles.
-  init(
-    _ tiling: WinogradTiling, _ tiles: Range<Int>, channels: Int, capacity: Int,
-    in memory: TensorMemory
-  ) {
+  /// For up to `capacity` tiles at a time.
+  init(_ tiling: WinogradTiling, channels: Int, capacity: Int, in memory: TensorMemory) {
     self.tiling = tiling
-    self.tiles = tiles
     self.channels = channels
-    self.capacity = capacity
-    tensor = Tensor(
-      [Int(winograd_planes), WinogradPlanes.plane(capacity, channels)], in: memory)
+    // A power of two from plane to plane would send all planes of a tile to the same few sets of the
+    // first cache.
+    let lanes = ConvolutionShape.lanes
+    let plane = capacity * blocks(channels) * lanes + lanes
+    tensor = Tensor([Int(winograd_planes), plane], in: memory)
   }
 
-  /// Floats from plane to plane. A power of two would send all planes of a tile to the same few
-  /// sets of the first cache.
-  private static func plane(_ capacity: Int, _ channels: Int) -> Int {
-    capacity * blocks(channels) * ConvolutionShape.lanes + ConvolutionShape.lanes
-  }
-
-  /// The kernels' description of the tiles `part` of all (counted from the first of the batch).
+  /// The kernels' description of `tiles`, which are kept from place `offset` on.
   func withTiles(
-    image: Tensor? = nil, target: Tensor? = nil, part: Range<Int>? = nil,
+    _ tiles: Range<Int>, at offset: Int = 0, image: Tensor? = nil, target: Tensor? = nil,
     _ body: (UnsafePointer<winograd_tiles>) -> Void
   ) {
-    let part = part ?? tiles
     let row = blocks(channels) * ConvolutionShape.lanes
     var description = winograd_tiles()
     description.image = image.map { UnsafePointer($0.pointer) }
@@ -179,10 +173,10 @@ struct WinogradPlanes {
     description.width = Int32(tiling.width)
     description.tiles_down = Int32(tiling.down)
     description.tiles_across = Int32(tiling.across)
-    description.first = part.lowerBound
-    description.count = part.count
-    description.planes = tensor.pointer + (part.lowerBound - tiles.lowerBound) * row
-    description.plane = WinogradPlanes.plane(capacity, channels)
+    description.first = tiles.lowerBound
+    description.count = tiles.count
+    description.planes = tensor.pointer + offset * row
+    description.plane = tensor.shape[1]
     description.row = row
     withUnsafePointer(to: description, body)
   }

@@ -15,26 +15,27 @@ extension ConvolutionShape {
     let sumCount = groupBlocks * Int(winograd_planes) * inputs * ConvolutionShape.lanes
     let sums = Tensor([parts, sumCount], in: execution.memory)
     let step = inBatchParts ? tiling.chunkSize(channels: inputs + outputs) : 512
-    func planes(_ tiles: Range<Int>, channels: Int) -> WinogradPlanes {
-      WinogradPlanes(tiling, tiles, channels: channels, capacity: step, in: execution.memory)
+    func planes(channels: Int) -> WinogradPlanes {
+      WinogradPlanes(tiling, channels: channels, capacity: step, in: execution.memory)
     }
     execution.parallel(parts) { part in
+      let source = planes(channels: inputs)
+      let output = planes(channels: outputs)
       let sum = sums.pointer + part * sumCount
       sum.update(repeating: 0, count: sumCount)
       let all = (tiling.count * part / parts)..<(tiling.count * (part + 1) / parts)
       for first in stride(from: all.lowerBound, to: all.upperBound, by: step) {
         let tiles = first..<min(first + step, all.upperBound)
         let next = tiles.upperBound..<min(tiles.upperBound + step, all.upperBound)
-        let source = planes(tiles, channels: inputs)
-        let output = planes(tiles, channels: outputs)
         execution.parallelRanges(tiles.count, atLeast: 16) { range in
-          let range = (first + range.lowerBound)..<(first + range.upperBound)
-          source.withTiles(image: x, part: range) { winograd_input($0) }
-          output.withTiles(image: gradient, part: range) { winograd_output_gradient($0) }
+          let offset = range.lowerBound
+          let range = (first + offset)..<(first + range.upperBound)
+          source.withTiles(range, at: offset, image: x) { winograd_input($0) }
+          output.withTiles(range, at: offset, image: gradient) { winograd_output_gradient($0) }
         }
         execution.parallelRanges(Int(winograd_planes)) { range in
-          source.withTiles { source in
-            output.withTiles { output in
+          source.withTiles(tiles) { source in
+            output.withTiles(tiles) { output in
               var job = winograd_accumulation()
               job.input = source
               job.output = output
