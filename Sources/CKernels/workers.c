@@ -2,8 +2,7 @@
 // wake-up of 50 µs would cost 5–10 % of the step. Idle workers spin briefly before they sleep.
 //
 // Why each worker has a share of its own: the next loop then finds its images in the caches of the
-// core that wrote them. Where cores have no cache in common, reading what another one wrote runs
-// at a quarter of the speed.
+// core that wrote them. Between cores that share no cache, lines travel far more slowly.
 
 #include "workers.h"
 

@@ -8,7 +8,7 @@ import Synchronization
 /// are kept until the memory goes. Sizes are rounded up to an eighth of their power of two.
 ///
 /// Each worker has a shelf of its own, beside that of the code between loops: what it takes and gives
-/// back inside a loop stays in its core's caches, and nobody waits for a lock.
+/// back inside a loop stays in its core's caches. What is taken inside a loop has to go back there.
 package final class TensorMemory: Sendable {
   private let shelves: [Shelf]
 

@@ -1,3 +1,5 @@
+import CKernels
+import Foundation
 import Synchronization
 import Tensors
 import Testing
@@ -55,6 +57,43 @@ import Testing
       for _ in 0..<20 { execution.parallel(count) { runs[$0].add() } }
       #expect(runs.prefix(count).allSatisfy { $0.value == 20 })
     }
+  }
+
+  @Test("A worker begins with its own share", arguments: [2, 3, 5])
+  func aWorkerBeginsWithItsOwnShare(threads: Int) {
+    let execution = Execution(threads: threads)
+    let inside = Counter()
+    let places = (0..<threads).map { _ in Counter() }
+    execution.parallel(threads) { index in
+      inside.add()
+      // All wait here for the last, so none can help another.
+      while inside.value < threads { sched_yield() }
+      for _ in 0..<workers_place() { places[index].add() }
+    }
+    #expect(places.map(\.value) == Array(1...threads))
+    #expect(workers_place() == 0)
+  }
+
+  @Test func aWorkersBuffersComeBackToIt() {
+    let execution = Execution(threads: 2)
+    let inside = Counter()
+    let first = Mutex<[Int: UInt]>([:])
+    for round in 1...2 {
+      execution.parallel(2) { index in
+        inside.add()
+        while inside.value < 2 * round { sched_yield() }
+        let address = UInt(bitPattern: Tensor([5000], in: execution.memory).pointer)
+        let known = first.withLock { known in
+          defer { known[index] = address }
+          return known[index]
+        }
+        if round == 2 { #expect(known == address) }
+      }
+    }
+    let values = first.withLock { $0 }
+    #expect(values[0] != values[1])
+    let between = UInt(bitPattern: Tensor([5000], in: execution.memory).pointer)
+    #expect(!values.values.contains(between))
   }
 
   @Test func nestedLoopsRunInline() {

@@ -127,8 +127,9 @@ def crld(weights):
     return experiments
 
 
-# From the runs sskd-lr-* and sskd-std-lr-*; set them again when those are repeated.
+# From the runs sskd-lr-*; set it again when they are repeated.
 SSKD_RATE = "0.5"
+# What sskd-std-lr-* must decide before the rows of features over their deviation are run.
 SSKD_STD_RATE = "0.2"
 # That of the other methods (mdistiller's): the head learns by cross entropy as they do.
 SSKD_HEAD_RATE = "0.05"
@@ -138,8 +139,8 @@ def sskd(weights):
     """The same pair, 24 epochs: staged against joint, frozen against free, CE and KD of crld.
 
     The rate is tuned on the first stage alone: three epochs of it (the rest of the run has one).
-    Raw features of the last stage vary sixteen times as much as those of the first, so the first
-    one's rate fits the last only where both are divided by the teacher's deviation (sskd.norm=std).
+    Raw features of the last stage have sixteen times the variance of the first one's, so its rate may
+    be wrong for the last; divided by the teacher's deviation (sskd.norm=std) all have the same.
     """
     store = pair_cache(weights)
     common = flags("--method sskd --student resnet20 --eval-every 3")

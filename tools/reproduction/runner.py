@@ -125,6 +125,10 @@ class Runner:
             text=True, capture_output=True).stdout)
         kept = ("cache_id", "content_hash", "views", "records", "bytes", "logit_codec",
                 "logit_bytes_per_view", "gradient_error", "teacher_top1")
+        if not is_new and cache.result.exists():
+            known = json.loads(cache.result.read_text())["info"]
+            if known["content_hash"] == facts["content_hash"]:
+                return  # the same cache, whose time an earlier, whole dump may have measured
         self.write(cache, {
             "name": cache.name, "command": shlex.join(self.shortened(command)),
             "seconds": seconds if is_new else None,  # of a dump that nothing interrupted

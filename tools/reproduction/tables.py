@@ -104,9 +104,12 @@ def rates(experiments):
     raw, normed = (tuned(experiments, prefix) for prefix in ("sskd-lr-", "sskd-std-lr-"))
     if not raw and not normed:
         return "No results yet."
-    lines = markdown(["", "stage 1, third epoch: mean squared error",
-                      "features over their deviation"])
-    lines += [row([title, raw.get(title, ""), normed.get(title, "")]) for title in raw | normed]
+    columns = [("mean squared error of stage 1, third epoch", raw),
+               ("with features over their deviation", normed)]
+    columns = [(name, errors) for name, errors in columns if errors]
+    lines = markdown(["", *(name for name, _ in columns)])
+    lines += [row([title, *(errors.get(title, "") for _, errors in columns)])
+              for title in raw | normed]
     return "\n".join(lines)
 
 

@@ -99,6 +99,24 @@ class ReproductionTests(unittest.TestCase):
                 tested.run([student, other])
             self.assertEqual(sorted(started), ["other", "teacher"])
 
+    def test_an_interrupted_dump_leaves_the_time_of_a_whole_one(self):
+        cache = experiment.Cache("store", pathlib.Path(__file__), "cifar100", "weak:1")
+        for known, seconds in (("same", 90), ("other", None)):
+            with results() as keep, tempfile.TemporaryDirectory() as work:
+                work = pathlib.Path(work)
+                program = work / "teacher-dump"
+                program.write_text("""#!/bin/sh\necho '{"content_hash": "same"}'\n""")
+                program.chmod(0o755)
+                keep(cache, {"seconds": 90, "info": {"content_hash": known}})
+                tested = runner.Runner(argparse.Namespace(
+                    parallel=1, work=work, data=work, weights=work, no_commit=True))
+                tested.programs, tested.data = work, lambda dataset: work
+                tested.folder(cache).mkdir(parents=True)  # begun by a dump that was stopped
+                with mock.patch.object(runner, "RESULTS", experiment.RESULTS):
+                    with contextlib.redirect_stdout(None):
+                        tested.make(cache)
+                self.assertEqual(json.loads(cache.result.read_text())["seconds"], seconds)
+
 
 def run(name, title, **fields):
     return experiment.Experiment(name, "bkd", title, "cifar100", (), **fields)
