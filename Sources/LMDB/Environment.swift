@@ -22,7 +22,6 @@ package final class Environment: @unchecked Sendable {
   package static let maximumTables: UInt32 = 64
 
   package let path: String
-  package let mode: Mode
   let handle: OpaquePointer
   private let isSealed: Bool
 
@@ -37,20 +36,12 @@ package final class Environment: @unchecked Sendable {
       throw error
     }
     self.path = path
-    self.mode = mode
     isSealed = sealed
   }
 
   deinit {
     mdb_env_close(handle)
     OpenPaths.leave(path, sealed: isSealed)
-  }
-
-  /// The LMDB that is linked, such as 0.9.24.
-  package static var libraryVersion: String {
-    var (major, minor, patch): (Int32, Int32, Int32) = (0, 0, 0)
-    _ = mdb_version(&major, &minor, &patch)
-    return "\(major).\(minor).\(patch)"
   }
 
   /// Bytes of the map.
@@ -99,10 +90,10 @@ package final class Environment: @unchecked Sendable {
       switch mode {
       case .filling(let bytes):
         // What a kill left before the first commit is empty or sound; LMDB makes it anew.
-        if let size = try? fileSize(path), size > 0 { try PageCheck.check(path) }
+        if let size = try? fileSize(path), size > 0 { try PageCheck.check(path, forWriting: true) }
         try LMDBError.check(mdb_env_set_mapsize(handle, bytes), path)
       case .sealed(let ordered):
-        try PageCheck.check(path)
+        try PageCheck.check(path, forWriting: false)
         flags |= UInt32(MDB_RDONLY) | (ordered ? 0 : UInt32(MDB_NORDAHEAD))
         try LMDBError.check(mdb_env_set_mapsize(handle, try fileSize(path)), path)
       }

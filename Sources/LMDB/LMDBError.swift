@@ -59,6 +59,9 @@ package struct LMDBError: Error, Equatable, CustomStringConvertible {
   private static func hasSpace(_ path: String) -> Bool {
     var status = statvfs()
     guard statvfs(path, &status) == 0 else { return true }
-    return UInt64(status.f_bavail) * UInt64(status.f_frsize) >= 1 << 20
+    // Some network file systems say 2^64 - 1 blocks for "no limit".
+    let (bytes, overflow) = UInt64(status.f_bavail)
+      .multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    return overflow || bytes >= 1 << 20
   }
 }

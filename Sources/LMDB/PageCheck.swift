@@ -6,8 +6,9 @@ internal import Glibc
 /// LMDB believes what it reads: a page number, an offset or a size that leads elsewhere ends the
 /// process by a signal. So everything that a reader follows is followed here first, in bounds:
 /// both meta pages, then each page of the main tree and of the tables named in it, once. Values
-/// that fill pages of their own are not read, only the 16 bytes before them. The tree of free
-/// pages is left alone: readers do not use it.
+/// that fill pages of their own are not read, only the 16 bytes before them. A writer also follows
+/// the tree of free pages, whose values are lists of pages that nothing else leads to; readers do
+/// not use it.
 ///
 /// All numbers are little-endian, as on the machines that this program runs on.
 struct PageCheck: ~Copyable {
@@ -18,12 +19,15 @@ struct PageCheck: ~Copyable {
   private var pageBytes = 4096
   private var pages = 0
   private var visited: [Bool] = []
+  private var newestTransaction: UInt64 = 0
 
   /// Fails with `.notAnEnvironment`, `.wrongVersion` or `.corrupted` naming the page and what is
   /// wrong with it.
-  static func check(_ directory: String) throws(LMDBError) {
+  ///
+  /// - Parameter forWriting: whether the free pages are looked at too.
+  static func check(_ directory: String, forWriting: Bool) throws(LMDBError) {
     var check = try PageCheck(directory + "/data.mdb")
-    try check.run()
+    try check.run(forWriting)
   }
 
   private init(_ path: String) throws(LMDBError) {
@@ -36,7 +40,7 @@ struct PageCheck: ~Copyable {
 
   deinit { close(descriptor) }
 
-  private mutating func run() throws(LMDBError) {
+  private mutating func run(_ forWriting: Bool) throws(LMDBError) {
     let first = try meta(0, at: 0)
     pageBytes = first.pageBytes
     guard pageBytes.nonzeroBitCount == 1, (512...32_768).contains(pageBytes) else {
@@ -53,9 +57,13 @@ struct PageCheck: ~Copyable {
     // LMDB prefers the first of two that are equally new.
     let newest = first.transaction < second.transaction ? second : first
     pages = Int(newest.lastPage) + 1
+    newestTransaction = newest.transaction
     visited = [Bool](repeating: false, count: pages)
-    for table in try tables(in: newest.main, named: true) {
-      _ = try tables(in: table, named: false)
+    for table in try walk(newest.main, .tables).tables { _ = try walk(table, .values) }
+    if forWriting {
+      for page in try walk(newest.free, .freePages).pages {
+        _ = try enter(page, from: newest.free.page)
+      }
     }
   }
 
@@ -77,17 +85,19 @@ struct PageCheck: ~Copyable {
     return meta
   }
 
-  /// Walks a tree and gives the tables that its leaves name; only the main tree may name any.
-  private mutating func tables(in tree: Tree, named: Bool) throws(LMDBError) -> [Tree] {
-    guard tree.flags == 0 else {
-      throw fault(tree.page, "a table with flags \(tree.flags); expected 0")
+  /// Walks a tree and gives what its leaves name.
+  private mutating func walk(_ tree: Tree, _ content: Walk.Content) throws(LMDBError) -> Walk {
+    // The keys of free pages are integers.
+    let flags = content == .freePages ? 0x08 : 0
+    guard tree.flags == flags else {
+      throw fault(tree.page, "a table with flags \(tree.flags); expected \(flags)")
     }
-    var walk = Walk(depth: tree.depth, namesTables: named)
+    var walk = Walk(depth: tree.depth, content: content)
     if tree.root == .max {
       guard tree.depth == 0, tree.entries == 0 else {
         throw fault(tree.page, "a table of \(tree.entries) entries without a root")
       }
-      return []
+      return walk
     }
     guard (1...Self.depthLimit).contains(tree.depth) else {
       throw fault(tree.page, "a tree of depth \(tree.depth); expected 1…\(Self.depthLimit)")
@@ -96,7 +106,7 @@ struct PageCheck: ~Copyable {
     guard walk.entries == tree.entries else {
       throw fault(tree.page, "a table of \(walk.entries) entries says \(tree.entries)")
     }
-    return walk.tables
+    return walk
   }
 
   private mutating func visit(
@@ -134,20 +144,48 @@ struct PageCheck: ~Copyable {
   ) throws(LMDBError) {
     walk.entries += 1
     let (size, data) = (bytes.word(node), node + 8 + bytes.half(node + 6))
+    if walk.content == .freePages {
+      // The transaction that freed them.
+      let key = bytes.half(node + 6) == 8 ? bytes.long(node + 8) : 0
+      guard key > walk.lastKey, key <= newestTransaction else {
+        throw fault(page, "a key of free pages is no transaction after \(walk.lastKey)")
+      }
+      walk.lastKey = key
+    }
     switch bytes.half(node + 4) {
-    case 0x00 where data + size <= pageBytes: break
-    case 0x01 where data + 8 <= pageBytes: try overflow(bytes.long(data), size, from: page)
-    case 0x02 where walk.namesTables && size == Tree.bytes && data + size <= pageBytes:
+    case 0x00 where data + size <= pageBytes:
+      if walk.content == .freePages { try freePages(bytes[data..<data + size], page, &walk) }
+    case 0x01 where data + 8 <= pageBytes:
+      let first = try overflow(bytes.long(data), size, from: page)
+      if walk.content == .freePages {
+        try freePages(read(size, at: first * pageBytes + 16, page: first)[...], first, &walk)
+      }
+    case 0x02 where walk.content == .tables && size == Tree.bytes && data + size <= pageBytes:
       walk.tables.append(Tree(bytes, at: data, page: page))
     default:
       throw fault(page, "an entry with flags \(bytes.half(node + 4)) and \(size) bytes")
     }
   }
 
-  /// A value in whole pages of its own: only the first has a header.
+  /// A list: how many pages, then their numbers, falling.
+  private func freePages(
+    _ value: ArraySlice<UInt8>, _ page: Int, _ walk: inout Walk
+  ) throws(LMDBError) {
+    let bytes = Array(value)
+    guard bytes.count >= 8, bytes.long(0) < UInt64(bytes.count / 8) else {
+      throw fault(page, "a list of free pages that is longer than its \(bytes.count) bytes")
+    }
+    let numbers = (0..<Int(bytes.long(0))).map { bytes.long(8 + 8 * $0) }
+    guard zip(numbers, numbers.dropFirst()).allSatisfy(>) else {
+      throw fault(page, "a list of free pages that is not in order")
+    }
+    walk.pages += numbers
+  }
+
+  /// A value in whole pages of its own, of which only the first has a header; gives that one.
   private mutating func overflow(
     _ number: UInt64, _ size: Int, from parent: Int
-  ) throws(LMDBError) {
+  ) throws(LMDBError) -> Int {
     let first = try enter(number, from: parent)
     let header = try read(16, at: first * pageBytes, page: first)
     let count = header.word(12)
@@ -157,6 +195,7 @@ struct PageCheck: ~Copyable {
       throw fault(first, "a value of \(size) bytes does not lie in the \(count) pages from here")
     }
     for page in first + 1..<first + count { _ = try enter(UInt64(page), from: first) }
+    return first
   }
 
   /// Takes a page, which nothing else may lead to, so that no walk goes in circles.
@@ -186,17 +225,23 @@ struct PageCheck: ~Copyable {
   private static let depthLimit = 32
 
   private struct Walk {
+    enum Content { case tables, values, freePages }
+
     let depth: Int
-    let namesTables: Bool
+    let content: Content
     var entries = 0
+    /// Those that the main tree names.
     var tables: [Tree] = []
+    /// Those that are free.
+    var pages: [UInt64] = []
+    var lastKey: UInt64 = 0
   }
 }
 
 /// What a meta page says: where the newest state of the environment begins.
 private struct Meta {
   let magic, version, pageBytes, flags: Int
-  let main: Tree
+  let free, main: Tree
   let lastPage, transaction: UInt64
 
   init(_ bytes: [UInt8]) {
@@ -205,6 +250,7 @@ private struct Meta {
     // The tree of free pages keeps these two in places that it does not need.
     pageBytes = bytes.word(40)
     flags = bytes.half(44)
+    free = Tree(bytes, at: 40, page: 0)
     main = Tree(bytes, at: 88, page: 0)
     lastPage = bytes.long(136)
     transaction = bytes.long(144)

@@ -29,14 +29,6 @@ package struct ReadTransaction: ~Copyable {
     return Table(name: name, handle: table)
   }
 
-  /// Gives the value of `key` to `body`, or nil; the bytes do not outlive the call.
-  package borrowing func value<Result>(
-    of key: [UInt8], in table: Table, _ body: (RawSpan?) -> Result
-  ) throws(LMDBError) -> Result {
-    let found = try lookUp(handle, key, table, environment.path)
-    return body(found?.bytes)
-  }
-
   /// A copy of the value of `key`, or nil.
   package borrowing func copy(of key: [UInt8], in table: Table) throws(LMDBError) -> [UInt8]? {
     try lookUp(handle, key, table, environment.path).map(Array.init)

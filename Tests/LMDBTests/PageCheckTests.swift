@@ -127,4 +127,101 @@ import Testing
     let error = #expect(throws: LMDBError.self) { try touch(directory) }
     #expect(error?.description.contains("led to twice") == true)
   }
+
+  /// As `filled`, with several lists of free pages, which a writer may take pages from.
+  private func rewritten() throws -> (directory: TemporaryDirectory, bytes: Data) {
+    let (directory, _) = try filled()
+    let environment = try Environment(directory.path, mode: .filling(mapBytes: 1 << 20))
+    for round in UInt8(0)..<4 {
+      try environment.write { transaction throws(LMDBError) in
+        let table = try transaction.table("large")
+        for key in UInt8(0)..<3 {
+          try transaction.put([key], [UInt8](repeating: round, count: 9000), in: table)
+        }
+      }
+    }
+    return (directory, try Data(contentsOf: file(directory)))
+  }
+
+  /// A writer takes pages from the tree of free pages and writes over them.
+  @Test func noChangedByteEndsTheProcessOfAWriter() throws {
+    let (directory, sound) = try rewritten()
+    // What a transaction leaves free is a tree of its own after the next one.
+    let pageBytes = 4096
+    var free = Set<Int>()
+    for meta in 0..<2 {
+      let root = sound[meta * pageBytes + 80..<meta * pageBytes + 88].reversed()
+        .reduce(0) { $0 << 8 | UInt64($1) }
+      if root != .max { free.insert(Int(root)) }
+    }
+    try #require(!free.isEmpty)
+    var (refused, written) = (0, 0)
+    for page in free.union([0, 1]) {
+      for offset in Array(0..<160) + Array(4000..<4096) {
+        for byte: UInt8 in [0, 1, 0x02, 0x7F, 0xFF] {
+          var damaged = sound
+          damaged[page * pageBytes + offset] = byte
+          if damaged == sound { continue }
+          try damaged.write(to: file(directory))
+          do {
+            let environment = try Environment(directory.path, mode: .filling(mapBytes: 1 << 20))
+            for round in UInt8(0)..<3 {
+              try environment.write { transaction throws(LMDBError) in
+                try transaction.put(
+                  [round], [UInt8](repeating: 1, count: 9000), in: try transaction.table("large"))
+              }
+            }
+            written += 1
+          } catch { refused += 1 }
+        }
+      }
+    }
+    #expect(refused > 500 && written > 500)
+  }
+
+  @Test func transactionsThatFreePagesRiseAndWere() throws {
+    let (directory, sound) = try rewritten()
+    // Keys of the newer free tree's leaf.
+    let number = { (offset: Int) in
+      sound[offset..<offset + 8].reversed().reduce(0) { $0 << 8 | Int($1) }
+    }
+    let newest = number(144) > number(4096 + 144) ? 0 : 4096
+    let leaf = number(newest + 80) * 4096
+    let count = (Int(sound[leaf + 12]) | Int(sound[leaf + 13]) << 8) / 2 - 8
+    let keys = (0..<count).map { index in
+      leaf + Int(sound[leaf + 16 + 2 * index]) + Int(sound[leaf + 17 + 2 * index]) << 8 + 8
+    }
+    try #require(count >= 2)
+    for (key, value) in [(keys[0], 0), (keys[1], number(keys[0])), (keys[count - 1], 1 << 40)] {
+      var damaged = sound
+      for byte in 0..<8 { damaged[key + byte] = UInt8(truncatingIfNeeded: value >> (8 * byte)) }
+      try damaged.write(to: file(directory))
+      let error = #expect(throws: LMDBError.self) {
+        _ = try Environment(directory.path, mode: .filling(mapBytes: 1 << 20))
+      }
+      #expect(error?.description.contains("no transaction") == true)
+    }
+  }
+
+  @Test func aFreePageThatIsInUseIsRefusedToAWriterOnly() throws {
+    let (directory, sound) = try filled()
+    var damaged = sound
+    for meta in 0..<2 {
+      let place = meta * 4096 + 80
+      let root = sound[place..<place + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+      guard root != .max else { continue }
+      // The leaf's first entry: 8 bytes of node, 8 of key, the count, the highest free page.
+      let page = Int(root) * 4096
+      let node = page + Int(sound[page + 16]) + Int(sound[page + 17]) << 8
+      let inUse = sound[meta * 4096 + 128..<meta * 4096 + 136]
+      damaged.replaceSubrange(node + 24..<node + 32, with: inUse)
+    }
+    try #require(damaged != sound)
+    try damaged.write(to: file(directory))
+    #expect(try touch(directory) > 0)
+    let error = #expect(throws: LMDBError.self) {
+      _ = try Environment(directory.path, mode: .filling(mapBytes: 1 << 20))
+    }
+    #expect(error?.kind == .corrupted)
+  }
 }
