@@ -1,3 +1,5 @@
+internal import CXXHash
+
 /// Little-endian numbers at the end of a byte array.
 extension [UInt8] {
   mutating func append(littleEndian value: some FixedWidthInteger) {
@@ -13,6 +15,11 @@ extension [UInt8] {
     }
     append(UInt8(rest))
   }
+}
+
+/// XXH3-64 with seed 0.
+func checksum(of bytes: [UInt8]) -> UInt64 {
+  bytes.withUnsafeBytes { XXH3_64bits($0.baseAddress, $0.count) }
 }
 
 /// Why stored bytes cannot be decoded, before anyone knows the file's name.

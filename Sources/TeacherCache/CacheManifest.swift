@@ -47,6 +47,8 @@ package struct CacheManifest: Codable, Equatable, Sendable {
   static let lmdbFormat = "0.9"
   private static let byteLimit = 64 << 20
   private static let unitLimit = 100_000
+  /// Of one unit's file: sums over all units stay below 2^63.
+  fileprivate static let unitByteLimit = 1 << 46
 
   package let format: String
   package let version: Int
@@ -144,10 +146,16 @@ package struct CacheManifest: Codable, Equatable, Sendable {
     else { return "\(classes) classes of \(height)×\(width) images are impossible" }
     if units.count > Self.unitLimit { return "\(units.count) units are too many" }
     var paths: Set<String> = []
+    var shapes: [String: TapShape] = [:]
     for unit in units {
       guard UnitName.isSafe(unit.path) else { return "the path \"\(unit.path)\" is not a unit's" }
       guard paths.insert(unit.path).inserted else { return "\(unit.path) is listed twice" }
       if let reason = unit.fault { return "\(unit.path): \(reason)" }
+      for shape in unit.features.map(\.shape) {
+        guard shapes.updateValue(shape, forKey: shape.tap) ?? shape == shape else {
+          return "\(unit.path): the tap \"\(shape.tap)\" has another shape than in other units"
+        }
+      }
     }
     return nil
   }
@@ -161,18 +169,24 @@ extension UnitEntry {
         && text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
     }
     guard isHash(sha256), isHash(content) else { return "a hash is not 64 hex digits" }
-    guard bytes > 0, bytes % 4096 == 0 else { return "\(bytes) bytes are no LMDB file" }
+    guard (1...CacheManifest.unitByteLimit).contains(bytes), bytes % 4096 == 0 else {
+      return "\(bytes) bytes are no LMDB file"
+    }
     guard images.count > 0 else { return "no images" }
     // So that the time to open a cache is bounded by the files that are really there.
     guard images.count <= bytes else { return "\(images.count) images in \(bytes) bytes" }
     guard records == images.count * logits.count else {
       return "\(records) records for \(images.count) images of \(logits.count) views"
     }
+    // A record, and each of the views that share one, has more than a byte.
+    guard records <= bytes, features.count <= RecordTable.tapLimit else {
+      return "\(records) records and \(features.count) taps in \(bytes) bytes"
+    }
     guard codingError?.isPossible(records: records) ?? true else {
       return "impossible figures of the coding error"
     }
     let perImage = features.reduce(0) { $0 + $1.views.count }
-    guard featureRecords == images.count * perImage else {
+    guard featureRecords == images.count * perImage, featureRecords <= bytes else {
       return "\(featureRecords) features for \(images.count) images of \(perImage)"
     }
     var taps: Set<String> = []

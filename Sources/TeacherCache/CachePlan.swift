@@ -41,20 +41,43 @@ package struct CachePlan: Sendable {
   ) throws(CacheError) -> [WorkUnit] {
     for tap in taps {
       precondition(RecordTable.isTapName(tap.tap), "\(tap.tap) is no name of a tap")
-      let text = { (shape: TapShape) in "\(shape.height)×\(shape.width)×\(shape.channels)" }
-      for features in units.lazy.flatMap(\.features)
-      where features.shape.tap == tap.tap && features.shape != tap {
-        throw .mismatch(
-          field: "shape of tap \(tap.tap)", expected: text(tap), found: text(features.shape))
-      }
     }
+    try units.require(taps)
     return UnitPlan(
       identity: identity, units: units, views: views, taps: taps, featureViews: featureViews
     ).missing(images)
   }
 }
 
+extension [UnitEntry] {
+  /// Fails with `.mismatch` where one of these taps has another shape here.
+  func require(_ taps: [TapShape]) throws(CacheError) {
+    let shapes = Dictionary(
+      flatMap(\.features).map { ($0.shape.tap, $0.shape) }, uniquingKeysWith: { first, _ in first })
+    let text = { (shape: TapShape) in "\(shape.height)×\(shape.width)×\(shape.channels)" }
+    for tap in taps {
+      guard let found = shapes[tap.tap], found != tap else { continue }
+      throw .mismatch(
+        field: "shape of tap \(tap.tap)", expected: text(tap), found: text(found))
+    }
+  }
+}
+
 extension CacheIdentity {
+  /// Fails with `.mismatch` unless the cache was made of such images.
+  ///
+  /// - Parameter hash: of the training set's content.
+  package func require(_ images: DatasetInfo, hash: String) throws(CacheError) {
+    let fields: [(String, expected: String, found: String)] = [
+      ("dataset", images.name.rawValue, dataset), ("datasetHash", hash, datasetHash),
+      ("classes", "\(images.classes)", "\(classes)"),
+      ("height", "\(images.height)", "\(height)"), ("width", "\(images.width)", "\(width)"),
+    ]
+    for (field, expected, found) in fields where expected != found {
+      throw .mismatch(field: field, expected: expected, found: found)
+    }
+  }
+
   /// Fails with `.mismatch` naming the first field in which `found` differs.
   func require(_ found: CacheIdentity) throws(CacheError) {
     if let (field, expected, found) = firstDifference(from: found) {

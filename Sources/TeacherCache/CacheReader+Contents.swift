@@ -62,7 +62,9 @@ extension CacheReader {
       logitErrorBound: identity.logits.gradientErrorBound,
       largestLogitError: manifest.units.map(\.logitError).max() ?? 0,
       codingError: manifest.units.compactMap(\.codingError).reduce(CodingError(), +),
-      kernelLevels: Set(manifest.units.map(\.kernelLevel)).sorted())
+      kernelLevels: Set(
+        manifest.units.flatMap { KernelLevels(text: $0.kernelLevel).names }
+      ).sorted())
   }
 
   /// The views whose logits every image of the cache has: rounds count from 0 without a gap;

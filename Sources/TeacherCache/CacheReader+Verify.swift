@@ -4,7 +4,6 @@ internal import Datasets
 package struct VerifyReport: Sendable {
   /// (image, view) logits and (image, view, tap) features.
   package var recordsChecked = 0
-  package var bytesHashed = 0
 }
 
 extension CacheReader {
@@ -27,7 +26,6 @@ extension CacheReader {
       guard try FileSystem.sha256(of: path + "/data.mdb") == entry.sha256 else {
         throw .corrupt(path: path, reason: "data.mdb has another SHA-256 than the manifest says")
       }
-      report.bytesHashed += entry.bytes
       let unit = try UnitReader(entry, in: directory, ordered: true)
       var walk = UnitWalk(unit, manifest.identity)
       let content = try walk.content()

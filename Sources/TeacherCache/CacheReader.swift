@@ -61,13 +61,6 @@ package final class CacheReader: Sendable {
     try readDetails(key, into: logits).pixelHash
   }
 
-  /// The confidence of the teacher in a view, max softmax at temperature 1.
-  ///
-  /// Exact logits give it by themselves; beside quantised ones it is stored.
-  package func confidence(of key: ViewKey) throws(CacheError) -> Float {
-    try read(image: key.image, view: key.view).confidence
-  }
-
   /// Everything about one view of an image.
   package func read(image: Int, view: View) throws(CacheError) -> CachedView {
     let key = ViewKey(image: image, view: view)

@@ -31,9 +31,10 @@ package enum CacheTransfer {
       throw .uncreatable(path: target, reason: "it lies inside the cache that is copied")
     }
     try FileSystem.makeDirectory(target)
-    try FileSystem.makeDirectory(target + "/" + UnitName.folder)
+    try UnitName.makeFolder(in: target)
     let lock = try waitForLock(target, onWait)
     defer { lock.release() }
+    try removeUnfinished(in: target)
     if isCopy(target, of: manifest) { return }
     if try FileSystem.kind(of: target + "/" + CacheManifest.fileName) != .absent {
       let present = try CacheManifest.read(from: target)
@@ -71,9 +72,14 @@ package enum CacheTransfer {
     guard let first = sources.first else { preconditionFailure("nothing to merge") }
     let identity = try CacheManifest.read(from: first).identity
     var manifests: [CacheManifest] = []
+    var units =
+      try FileSystem.kind(of: target + "/" + CacheManifest.fileName) == .absent
+      ? [] : CacheManifest.read(from: target).units
     for source in sources {
       let manifest = try CacheManifest.read(from: source)
       try identity.require(manifest.identity)
+      try units.require(manifest.units.flatMap(\.features).map(\.shape))
+      units += manifest.units
       try manifest.requireFiles(in: source)
       manifests.append(manifest)
     }
@@ -82,6 +88,7 @@ package enum CacheTransfer {
       target, identity: identity, kernelLevel: "",
       allowNetworkFileSystem: allowNetworkFileSystem)
     defer { writer.close() }
+    try removeUnfinished(in: target)
     var report = MergeReport()
     do {
       for (source, manifest) in zip(sources, manifests) {
@@ -112,11 +119,24 @@ package enum CacheTransfer {
     let reader = try UnitReader(entry, in: source, ordered: true)
     let records = SealedRecords(reader, writer.identity)
     for plan in plans {
-      let unit = try writer.begin(plan, kernelLevel: entry.kernelLevel)
+      let unit = try writer.begin(plan, kernelLevels: KernelLevels(text: entry.kernelLevel))
       for image in unit.remainingImages { try unit.copy(image, from: records) }
       try unit.seal()
     }
     report.unitsCut += 1
+  }
+
+  private static let unfinishedPrefix = ".copy-"
+
+  /// Deletes units of which a kill left a part; the lock is held.
+  private static func removeUnfinished(in target: String) throws(CacheError) {
+    let folder = target + "/" + UnitName.folder
+    for name in FileSystem.names(in: folder)
+    where name.hasPrefix(unfinishedPrefix)
+      && UnitName.isUnit(name.dropFirst(unfinishedPrefix.count))
+    {
+      try FileSystem.remove(folder + "/" + name)
+    }
   }
 
   /// One unit's file, compared with its hash, under its name only when it is durable.
@@ -126,7 +146,7 @@ package enum CacheTransfer {
     try UnitReader.checkFile(entry, source + "/" + entry.path)
     let name = entry.path.split(separator: "/").last.map(String.init) ?? entry.path
     let folder = target + "/" + UnitName.folder + "/"
-    let temporary = folder + ".copy-" + name
+    let temporary = folder + unfinishedPrefix + name
     for leftover in [temporary, folder + name] {
       if try FileSystem.kind(of: leftover) != .absent { try FileSystem.remove(leftover) }
     }

@@ -7,7 +7,7 @@ package final class CacheWriter {
   package let directory: String
   package let identity: CacheIdentity
   package private(set) var manifest: CacheManifest
-  private let kernelLevel: String
+  private let kernelLevels: KernelLevels
   private let mapBytes: Int
   private var lock: WriterLock?
 
@@ -37,18 +37,18 @@ package final class CacheWriter {
     if try FileSystem.kind(of: directory + "/" + CacheManifest.fileName) == .absent {
       try CacheManifest.requireNoUnits(in: directory)
       manifest = CacheManifest(identity: identity)
-      try FileSystem.makeDirectory(directory + "/" + UnitName.folder)
+      try UnitName.makeFolder(in: directory)
       try manifest.write(to: directory)
     } else {
       let listed = try CacheManifest.read(from: directory)
       try identity.require(listed.identity)
+      try UnitName.makeFolder(in: directory)
       manifest = try listed.withoutDeleted(in: directory)
       if manifest != listed { try manifest.write(to: directory) }
-      try FileSystem.makeDirectory(directory + "/" + UnitName.folder)
     }
     self.directory = directory
     self.identity = identity
-    self.kernelLevel = kernelLevel
+    kernelLevels = KernelLevels(text: kernelLevel)
     self.mapBytes = mapBytes
   }
 
@@ -96,24 +96,26 @@ package final class CacheWriter {
 
   /// Opens a unit of the plan, going on after the last committed image of an interrupted one.
   package func begin(_ unit: WorkUnit) throws(CacheError) -> UnitWriter {
-    try begin(unit, kernelLevel: kernelLevel)
+    try begin(unit, kernelLevels: kernelLevels)
   }
 
-  func begin(_ unit: WorkUnit, kernelLevel: String) throws(CacheError) -> UnitWriter {
+  func begin(_ unit: WorkUnit, kernelLevels: KernelLevels) throws(CacheError) -> UnitWriter {
     precondition(lock != nil, "the writer is closed")
     let name = UnitName.of(unit, identity)
     try reclaim(name)
     return try UnitWriter(
-      unit, directory: unsealedDirectory(name), identity: identity, mapBytes: mapBytes
+      unit, directory: unsealedDirectory(name), identity: identity, kernelLevels: kernelLevels,
+      mapBytes: mapBytes
     ) { [self] writer throws(CacheError) in
-      try publish(writer, kernelLevel)
+      try publish(writer)
     }
   }
 
   /// The journal of a unit of the plan, with what an interrupted run left in it.
   func journal(_ unit: WorkUnit) throws(CacheError) -> UnitJournal {
     precondition(lock != nil, "the writer is closed")
-    return try UnitJournal(unit, in: unitsDirectory, identity: identity)
+    return try UnitJournal(
+      unit, in: unitsDirectory, identity: identity, kernelLevels: kernelLevels)
   }
 
   /// Gives up the right to write.
@@ -129,7 +131,7 @@ package final class CacheWriter {
   }
 
   /// fsync, hash, rename, then the manifest that lists it.
-  private func publish(_ writer: UnitWriter, _ kernelLevel: String) throws(CacheError) {
+  private func publish(_ writer: UnitWriter) throws(CacheError) {
     let data = writer.directory + "/data.mdb"
     let lockFile = writer.directory + "/lock.mdb"
     // One that another program's LMDB made while it began this unit.
@@ -139,7 +141,7 @@ package final class CacheWriter {
     let name = UnitName.of(writer.unit, identity)
     let entry = UnitEntry(
       writer, path: UnitName.folder + "/" + name, sha256: try FileSystem.sha256(of: data),
-      bytes: try FileSystem.size(of: data), kernelLevel: kernelLevel)
+      bytes: try FileSystem.size(of: data))
     try FileSystem.move(writer.directory, to: directory + "/" + entry.path)
     try add([entry])
     try FileSystem.remove(unitsDirectory + "/" + UnitJournal.prefix + name)
@@ -161,13 +163,12 @@ extension UnitEntry {
       logitError: 0, codingError: nil)
   }
 
-  fileprivate init(
-    _ writer: UnitWriter, path: String, sha256: String, bytes: Int, kernelLevel: String
-  ) {
+  fileprivate init(_ writer: UnitWriter, path: String, sha256: String, bytes: Int) {
     self.init(
-      writer.unit, path: path, bytes: bytes, sha256: sha256, content: writer.content.text,
-      kernelLevel: kernelLevel, logitError: writer.logitError,
-      codingError: writer.coding.views > 0 ? writer.coding : nil)
+      writer.unit, path: path, bytes: bytes, sha256: sha256,
+      content: writer.account.content.text, kernelLevel: writer.account.kernelLevels.text,
+      logitError: writer.account.logitError,
+      codingError: writer.account.coding.views > 0 ? writer.account.coding : nil)
   }
 
   private init(

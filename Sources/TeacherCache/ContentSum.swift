@@ -27,6 +27,12 @@ struct ContentSum: Equatable {
     add(bytes)
   }
 
+  /// The sum whose `bytes` these 32 are.
+  init(_ bytes: some Collection<UInt8>) {
+    precondition(bytes.count == 32, "a sum has 32 bytes, not \(bytes.count)")
+    add(bytes)
+  }
+
   static func + (left: Self, right: Self) -> Self {
     var sum = left
     sum.add(right.bytes)

@@ -192,7 +192,10 @@ package enum FileSystem {
   package static func freeBytes(at path: String) -> Int {
     var status = statvfs()
     guard statvfs(path, &status) == 0 else { return 0 }
-    return Int(status.f_bavail) * Int(status.f_frsize)
+    // Some network file systems say 2^64 - 1 blocks for "no limit".
+    let (bytes, overflow) = UInt64(status.f_bavail)
+      .multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    return overflow ? .max : Int(clamping: bytes)
   }
 
   /// The type of the network file system that `path` lies on, or nil.

@@ -1,4 +1,3 @@
-internal import CXXHash
 internal import Glibc
 
 /// Entries in the order in which they came, each with a place from which it can be asked for.
@@ -16,6 +15,8 @@ struct JournalFile {
   private var end = 0
   /// Places without an entry.
   private(set) var missing: Int
+
+  var isEmpty: Bool { missing == offsets.count }
 
   /// Opens or makes the file.
   ///
@@ -46,7 +47,7 @@ struct JournalFile {
     bytes.reserveCapacity(entry.count + Self.frame)
     bytes.append(littleEndian: UInt32(entry.count))
     bytes.append(contentsOf: entry)
-    bytes.append(littleEndian: Self.checksum(entry))
+    bytes.append(littleEndian: checksum(of: entry))
     let file = try OpenFile(path, O_WRONLY)
     let written = bytes.withUnsafeBytes { buffer in
       var done = 0
@@ -95,11 +96,7 @@ struct JournalFile {
     else { return nil }
     bytes = Array(rest.prefix(length))
     let expected = rest.suffix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    return Self.checksum(bytes) == expected ? length + Self.frame : nil
-  }
-
-  private static func checksum(_ bytes: [UInt8]) -> UInt64 {
-    bytes.withUnsafeBytes { XXH3_64bits($0.baseAddress, $0.count) }
+    return checksum(of: bytes) == expected ? length + Self.frame : nil
   }
 }
 

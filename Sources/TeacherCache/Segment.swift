@@ -1,10 +1,13 @@
 internal import Datasets
+internal import LMDB
 
 /// The LMDB tables of a unit.
 enum RecordTable {
   static let logits = "logits"
-  /// The unit's own account while it is written: `unit`, `done`, `content`, `error`.
+  /// The unit's own account while it is written: `unit`, `state`.
   static let account = "account"
+  /// Of one unit; with the other two tables as many as an environment may have.
+  static let tapLimit = Int(Environment.maximumTables) - 2
 
   static func features(_ tap: String) -> String { "features/" + tap }
 

@@ -17,6 +17,9 @@ final class UnitJournal {
   private let planes = PlaneEncoder()
   let buffers = ReadBufferPool()
   private var meter: CodingMeter
+  private let kernelLevels: KernelLevels
+  /// What computed the views that are here.
+  private var allKernelLevels: KernelLevels
 
   /// The logits (`shape` is nil) or the features of one tap.
   private struct Table {
@@ -25,13 +28,20 @@ final class UnitJournal {
     var file: JournalFile
   }
 
-  init(_ unit: WorkUnit, in units: String, identity: CacheIdentity) throws(CacheError) {
+  init(
+    _ unit: WorkUnit, in units: String, identity: CacheIdentity, kernelLevels: KernelLevels
+  ) throws(CacheError) {
     self.unit = unit
     self.identity = identity
+    self.kernelLevels = kernelLevels
     directory = units + "/" + Self.prefix + UnitName.of(unit, identity)
     meter = CodingMeter(codec: identity.logits, classes: identity.classes)
     tables = []
+    if try ![.directory, .absent].contains(FileSystem.kind(of: directory)) {
+      try FileSystem.remove(directory)
+    }
     try FileSystem.makeDirectory(directory)
+    allKernelLevels = try Self.readLevels(in: directory)
     for shape in [nil] + unit.taps.map(Optional.some) {
       let wanted = unit.requests.filter { request in
         shape.map { request.taps.contains($0.tap) } ?? request.needsLogits
@@ -48,6 +58,10 @@ final class UnitJournal {
         return Self.place(key.image, View(kind: kind, round: key.round), images, views)
       }
       tables.append(Table(shape: shape, views: views, file: file))
+    }
+    if allKernelLevels.names.isEmpty, tables.contains(where: { !$0.file.isEmpty }) {
+      // Begun by a version that did not say.
+      allKernelLevels = KernelLevels(text: "unknown")
     }
   }
 
@@ -84,6 +98,11 @@ final class UnitJournal {
   func add(_ record: ViewRecord, image: Int, label: Int) throws(CacheError) {
     let key = RecordKey(image: image, view: record.view)
     guard let wanted = lacking(ViewKey(image: image, view: record.view)) else { return }
+    if !allKernelLevels.contains(kernelLevels) {
+      allKernelLevels.formUnion(kernelLevels)
+      try FileSystem.replace(
+        directory + "/" + Self.levelsFile, with: Array(allKernelLevels.text.utf8))
+    }
     for index in tables.indices {
       guard let place = Self.place(image, record.view, unit.images, tables[index].views),
         !tables[index].file.holds(place)
@@ -117,9 +136,19 @@ final class UnitJournal {
   /// Writes, seals and forgets: all views are here.
   func seal(with writer: CacheWriter) throws(CacheError) {
     precondition(isComplete, "sealed with \(missing) views missing")
-    let target = try writer.begin(unit)
+    let target = try writer.begin(unit, kernelLevels: allKernelLevels)
     for image in target.remainingImages { try target.copy(image, from: self) }
     try target.seal()  // removes this journal
+  }
+
+  /// Names what computed the views: a run may go on at another kernel level.
+  private static let levelsFile = "kernel-levels"
+
+  private static func readLevels(in directory: String) throws(CacheError) -> KernelLevels {
+    let path = directory + "/" + levelsFile
+    if try FileSystem.kind(of: path) == .absent { return KernelLevels(text: "") }
+    let bytes = try FileSystem.read(path, limit: 4096)
+    return KernelLevels(text: String(decoding: bytes, as: UTF8.self))
   }
 
   /// A record's place in a table: image by image, in each the views in the unit's order.

@@ -26,6 +26,17 @@ enum UnitName {
     ].joined(separator: "\n")
   }
 
+  /// Makes the folder of a cache's units, or fails where it is a link: nothing is written, and above
+  /// all nothing deleted, through one.
+  static func makeFolder(in directory: String) throws(CacheError) {
+    let path = directory + "/" + folder
+    guard try FileSystem.kind(of: path) != .link else {
+      throw .uncreatable(
+        path: path, reason: "it is a link, through which nothing is written; link the whole cache")
+    }
+    try FileSystem.makeDirectory(path)
+  }
+
   /// Units of a cache that a dump or a training run began and nobody sealed, or that no manifest
   /// lists.
   ///

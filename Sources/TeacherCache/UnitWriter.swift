@@ -22,24 +22,22 @@ package final class UnitWriter {
   private var pending: [(table: String, key: [UInt8], value: [UInt8])] = []
   private var pendingBytes = 0
   private var lastCommit = DispatchTime.now()
-  /// Images appended, and those of them that are safe.
-  private var done: Int
+  /// What was appended.
+  private(set) var account: UnitAccount
+  /// Images that are safe.
   private var committed: Int
-  private(set) var content: ContentSum
-  /// Largest |z − decoded z| seen.
-  private(set) var logitError: Double
-  /// What coding did to the views whose exact logits were given.
-  private(set) var coding: CodingError
   private var meter: CodingMeter
+  /// What computes the records that are appended.
+  private let kernelLevels: KernelLevels
   private let onSeal: (UnitWriter) throws(CacheError) -> Void
 
   init(
-    _ unit: WorkUnit, directory: String, identity: CacheIdentity, mapBytes: Int,
-    onSeal: @escaping (UnitWriter) throws(CacheError) -> Void
+    _ unit: WorkUnit, directory: String, identity: CacheIdentity, kernelLevels: KernelLevels,
+    mapBytes: Int, onSeal: @escaping (UnitWriter) throws(CacheError) -> Void
   ) throws(CacheError) {
-    let environment = try UnitAccount.open(
+    let (environment, account) = try UnitAccount.open(
       directory, for: unit, identity, mapBytes: mapBytes)
-    let account = try UnitAccount.read(environment)
+    self.account = account
     self.unit = unit
     self.directory = directory
     self.environment = environment
@@ -50,21 +48,18 @@ package final class UnitWriter {
     builders =
       [SegmentBuilder(table: RecordTable.logits)]
       + unit.taps.map { SegmentBuilder(table: RecordTable.features($0.tap)) }
-    done = account.done
     committed = account.done
-    content = account.content
-    logitError = account.logitError
-    coding = account.coding
+    self.kernelLevels = kernelLevels
     meter = CodingMeter(codec: identity.logits, classes: identity.classes)
   }
 
   /// The images still to be appended, in this order.
-  package var remainingImages: [Int] { Array(unit.images.dropFirst(done)) }
+  package var remainingImages: [Int] { Array(unit.images.dropFirst(account.done)) }
 
   /// Adds everything that the unit asks of one image, the next of `remainingImages`.
   package func append(image: Int, label: Int, views: [ViewRecord]) throws(CacheError) {
     precondition(
-      done < unit.images.count && unit.images[done] == image,
+      account.done < unit.images.count && unit.images[account.done] == image,
       "image \(image) appended where \(remainingImages.first.map(String.init) ?? "none") is next")
     precondition((0..<65_536).contains(label), "label \(label)")
     let records = Dictionary(views.map { ($0.view, $0) }, uniquingKeysWith: { first, _ in first })
@@ -84,8 +79,7 @@ package final class UnitWriter {
       }
     }
     for block in logits.blocks { append(block.views, label, block.key) }
-    done += 1
-    try commitIfDue()
+    try finishImage()
   }
 
   /// Adds already quantised views of blocks and features that are already coded.
@@ -100,15 +94,15 @@ package final class UnitWriter {
   ) throws(CacheError) {
     for block in blocks { append(block.views, label, block.key) }
     for feature in features { append(feature.parts, feature.tap, label, feature.key) }
-    logitError = max(logitError, largestError)
-    for error in errors { coding.add(error) }
-    done += 1
-    try commitIfDue()
+    account.logitError = max(account.logitError, largestError)
+    for error in errors { account.coding.add(error) }
+    try finishImage()
   }
 
   /// Commits, closes, hashes and renames: from now on readers see the unit.
   package func seal() throws(CacheError) {
-    precondition(done == unit.images.count, "sealed with \(remainingImages.count) images missing")
+    precondition(
+      account.done == unit.images.count, "sealed with \(remainingImages.count) images missing")
     try commit()
     environment = nil
     try onSeal(self)
@@ -118,8 +112,6 @@ package final class UnitWriter {
   package func commit() throws(CacheError) {
     for index in builders.indices { gather(index) }
     guard let environment else { preconditionFailure("the unit is sealed") }
-    let account = UnitAccount(
-      done: done, content: content, logitError: logitError, coding: coding)
     while true {
       do throws(LMDBError) {
         try environment.write { transaction throws(LMDBError) in
@@ -138,11 +130,13 @@ package final class UnitWriter {
     }
     pending.removeAll(keepingCapacity: true)
     pendingBytes = 0
-    committed = done
+    committed = account.done
     lastCommit = .now()
   }
 
-  private func commitIfDue() throws(CacheError) {
+  private func finishImage() throws(CacheError) {
+    account.done += 1
+    account.kernelLevels.formUnion(kernelLevels)
     let age = Double(DispatchTime.now().uptimeNanoseconds - lastCommit.uptimeNanoseconds) / 1e9
     if pendingBytes >= Self.transactionBytes || age >= Self.transactionSeconds { try commit() }
   }
@@ -155,14 +149,15 @@ package final class UnitWriter {
     let row = try LogitQuantizer.quantize(
       logits, codec: codec, what: "image \(image), \(record.view), logits")
     let error = meter.measure(logits, row, record.view.kind)
-    logitError = max(logitError, error.logit)
-    coding.add(error)
+    account.logitError = max(account.logitError, error.logit)
+    account.coding.add(error)
     return row
   }
 
   private func append(_ views: [LogitView], _ label: Int, _ key: RecordKey) {
     for (index, view) in views.enumerated() {
-      content.add(logits: view, key: RecordKey(value: key.value + UInt64(index)), label: label)
+      account.content.add(
+        logits: view, key: RecordKey(value: key.value + UInt64(index)), label: label)
     }
     let header = RecordHeader(
       logits: key, codec, views: views.count, classes: classes, label: label)
@@ -191,7 +186,7 @@ package final class UnitWriter {
       preconditionFailure("the unit has no tap \(tap)")
     }
     let shape = unit.taps[index]
-    content.add(features: parts.expanded, tap: tap, key: key, label: label)
+    account.content.add(features: parts.expanded, tap: tap, key: key, label: label)
     let header = RecordHeader(features: key, precision, shape, label: label)
     append(header, parts.stored(planes), to: index + 1)
   }

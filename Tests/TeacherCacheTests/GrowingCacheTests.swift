@@ -126,6 +126,20 @@ import Testing
     #expect(try CacheReader.open(directory.path).contentHash == dumped(identity).contentHash)
   }
 
+  @Test func aFillThatWentOnAtAnotherKernelLevelNamesBoth() throws {
+    let directory = try TemporaryDirectory()
+    let identity = CacheIdentity.sample(.q8, features: .q8)
+    let keys = shuffledKeys()
+    for (level, part) in [("avx2", keys.prefix(100)), ("baseline", keys[...])] {
+      let writer = try CacheWriter.open(directory.path, identity: identity, kernelLevel: level)
+      let cache = try GrowingCache(
+        writer, images: images, views: views, taps: FakeTeacher.taps, featureViews: [.weak(0)])
+      for key in part { try add(key, to: cache) }
+      writer.close()
+    }
+    #expect(try CacheReader.open(directory.path).info.kernelLevels == ["avx2", "baseline"])
+  }
+
   @Test func viewsOfAnotherTeacherAreNotTakenOver() throws {
     let directory = try TemporaryDirectory()
     do {

@@ -103,6 +103,70 @@ import Testing
     }
   }
 
+  /// Counts whose sum over many units no number holds, and two shapes of one tap.
+  @Test func impossibleCountsAndShapesAreRefused() throws {
+    let directory = try cache()
+    let good = try CacheManifest.read(from: directory.path)
+    let unit = good.units[0]
+    let text = try #require(
+      String(data: JSONEncoder().encode(unit), encoding: .utf8))
+    func entry(_ changes: [String: Any]) throws -> UnitEntry {
+      var object = try #require(
+        JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+      object.merge(changes) { _, new in new }
+      return try JSONDecoder().decode(
+        UnitEntry.self, from: JSONSerialization.data(withJSONObject: object))
+    }
+    func tap(_ name: String, channels: Int = 1, rounds: String = "0") -> [String: Any] {
+      [
+        "shape": ["tap": name, "height": 1, "width": 1, "channels": channels],
+        "views": ["weak": rounds],
+      ]
+    }
+    let images = unit.images.count
+    let first = try #require(unit.features.first).shape
+    let cases: [(reason: String, units: [UnitEntry])] = [
+      ("no LMDB file", [try entry(["bytes": (1 << 46) + 4096])]),
+      (
+        "records and",
+        [try entry(["logits": ["weak": "0-999999"], "records": images * 1_000_000])]
+      ),
+      (
+        "features for",
+        [
+          try entry([
+            "features": [tap("t", rounds: "0-999999")], "featureRecords": images * 1_000_000,
+          ])
+        ]
+      ),
+      (
+        "63 taps",
+        [
+          try entry([
+            "features": (0..<63).map { tap("t\($0)") }, "featureRecords": images * 63,
+          ])
+        ]
+      ),
+      (
+        "another shape",
+        [
+          unit,
+          try entry([
+            "path": "units/other", "featureRecords": images,
+            "features": [tap(first.tap, channels: first.channels + 1)],
+          ]),
+        ]
+      ),
+    ]
+    for (reason, units) in cases {
+      var manifest = good
+      manifest.units = units
+      try manifest.write(to: directory.path)
+      let error = #expect(throws: CacheError.self) { try CacheReader.open(directory.path) }
+      #expect(error?.description.contains(reason) == true, "\(String(describing: error))")
+    }
+  }
+
   @Test func linksInPlaceOfUnitsAreRefused() throws {
     let directory = try cache()
     let file = try unitFile(directory)

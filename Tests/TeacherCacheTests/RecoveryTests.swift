@@ -62,6 +62,130 @@ import Testing
     #expect(try CacheReader.verify(directory.path).recordsChecked == 240)
   }
 
+  /// Five images of a unit, committed.
+  private func begun(_ directory: String, kernelLevel: String = "") throws -> WorkUnit {
+    let writer = try CacheWriter.open(directory, identity: .sample(), kernelLevel: kernelLevel)
+    let plan = try writer.missing(images: images, views: views, taps: [], featureViews: [])
+    let work = try #require(plan.first)
+    let unit = try writer.begin(work)
+    try teacher.fill(unit, limit: 5)
+    try unit.commit()
+    writer.close()
+    return work
+  }
+
+  @Test func aUnitThatCannotBeMappedIsKept() throws {
+    let directory = try TemporaryDirectory()
+    let work = try begun(directory.path)
+    do {
+      let writer = try CacheWriter(directory.path, .sample(), "", mapBytes: 1 << 50)
+      let error = #expect(throws: CacheError.self) { _ = try writer.begin(work) }
+      guard case .io = error else {
+        Issue.record("\(String(describing: error))")
+        return
+      }
+      writer.close()
+    }
+    let writer = try CacheWriter.open(directory.path, identity: .sample(), kernelLevel: "")
+    #expect(try writer.begin(work).remainingImages == Array(images[5...]))
+  }
+
+  /// Whichever bit of what a unit knows of itself is wrong: never a wrong unit, never a trap.
+  @Test func aUnitWithAFlippedBitInItsAccountIsDoneAgain() throws {
+    let directory = try TemporaryDirectory()
+    let work = try begun(directory.path, kernelLevel: "avx2")
+    let folder = directory.path + "/units/.tmp-" + UnitName.of(work, .sample())
+    let file = URL(fileURLWithPath: folder + "/data.mdb")
+    let sound = try Data(contentsOf: file)
+    var account = UnitAccount()
+    account.done = 5
+    var places: [Int] = []
+    var position = sound.startIndex
+    // The eight bytes of the count, the name of the level 120 bytes after them.
+    while let found = sound[position...].range(of: Data(account.bytes.prefix(8))) {
+      if sound.count > found.lowerBound + 140,
+        sound[found.lowerBound + 128..<found.lowerBound + 132] == Data("avx2".utf8)
+      {
+        places.append(found.lowerBound)
+      }
+      position = found.lowerBound + 1
+    }
+    try #require(!places.isEmpty)
+    for byte in 0..<140 {
+      var damaged = sound
+      for place in places { damaged[place + byte] ^= 1 << (byte % 8) }
+      try FileManager.default.createDirectory(
+        atPath: folder, withIntermediateDirectories: true)
+      try damaged.write(to: file)
+      let writer = try CacheWriter.open(directory.path, identity: .sample(), kernelLevel: "")
+      #expect(try writer.begin(work).remainingImages == images, "byte \(byte)")
+      writer.close()
+    }
+  }
+
+  /// The numbers of another level are other numbers, so a unit names both.
+  @Test func aUnitThatWentOnAtAnotherKernelLevelNamesBoth() throws {
+    let directory = try TemporaryDirectory()
+    let work = try begun(directory.path, kernelLevel: "baseline")
+    let writer = try CacheWriter.open(directory.path, identity: .sample(), kernelLevel: "avx2")
+    let unit = try writer.begin(work)
+    try teacher.fill(unit)
+    try unit.seal()
+    writer.close()
+    #expect(writer.manifest.units.map(\.kernelLevel) == ["avx2 + baseline"])
+    #expect(try CacheReader.open(directory.path).info.kernelLevels == ["avx2", "baseline"])
+    let merged = try TemporaryDirectory()
+    _ = try CacheTransfer.merge(into: merged.path + "/m", from: [directory.path])
+    #expect(
+      try CacheReader.open(merged.path + "/m").info.kernelLevels == ["avx2", "baseline"])
+  }
+
+  /// Nothing is written through a link: what it leads to is somebody else's.
+  @Test func linksInsideACacheAreNotFollowed() throws {
+    let (directory, elsewhere) = (try TemporaryDirectory(), try TemporaryDirectory())
+    let work = try begun(directory.path)
+    let units = directory.path + "/units"
+    let name = UnitName.of(work, .sample())
+    let files = FileManager.default
+    let precious = elsewhere.path + "/data.mdb"
+    try Data("precious".utf8).write(to: URL(fileURLWithPath: precious))
+    try files.removeItem(atPath: units + "/.tmp-" + name)
+    for prefix in [".tmp-", ".seen-"] {
+      try files.createSymbolicLink(
+        atPath: units + "/" + prefix + name, withDestinationPath: elsewhere.path)
+    }
+    let writer = try CacheWriter.open(directory.path, identity: .sample(), kernelLevel: "")
+    _ = try writer.journal(work)
+    do {
+      let unit = try writer.begin(work)
+      try teacher.fill(unit, limit: 1)
+      try unit.commit()
+    }
+    #expect(FileSystem.names(in: elsewhere.path) == ["data.mdb"])
+    // A file of the same description, behind a link in a folder that is none.
+    let data = units + "/.tmp-" + name + "/data.mdb"
+    try files.removeItem(atPath: precious)
+    try files.moveItem(atPath: data, toPath: precious)
+    try files.createSymbolicLink(atPath: data, withDestinationPath: precious)
+    let before = try Data(contentsOf: URL(fileURLWithPath: precious))
+    do {
+      let unit = try writer.begin(work)
+      #expect(unit.remainingImages == images)
+      try teacher.fill(unit)
+      try unit.commit()
+    }
+    let isSame = try Data(contentsOf: URL(fileURLWithPath: precious)) == before
+    #expect(isSame)
+    writer.close()
+    try files.moveItem(atPath: units, toPath: elsewhere.path + "/units")
+    try files.createSymbolicLink(
+      atPath: units, withDestinationPath: elsewhere.path + "/units")
+    let error = #expect(throws: CacheError.self) {
+      _ = try CacheWriter.open(directory.path, identity: .sample(), kernelLevel: "")
+    }
+    #expect(error?.description.contains("link the whole cache") == true)
+  }
+
   @Test func aUnitRenamedButNotListedIsSealedAgain() throws {
     let directory = try TemporaryDirectory()
     let identity = CacheIdentity.sample()

@@ -121,6 +121,69 @@ import Testing
     #expect(try FileManager.default.contentsOfDirectory(atPath: target.path) == [])
   }
 
+  @Test func theRestOfAnInterruptedTransferIsRemoved() throws {
+    let source = try dump(images: 0..<20, views: weak(0..<2))
+    let target = try TemporaryDirectory()
+    let (cache, merged) = (target.path + "/copy", target.path + "/merged")
+    try CacheTransfer.copy(from: source.path, to: cache)
+    _ = try CacheTransfer.merge(into: merged, from: [source.path])
+    for folder in [cache, merged] {
+      for name in [".copy-00000000-0123456789abcdef", ".copy-mine"] {
+        try FileSystem.makeDirectory("\(folder)/units/\(name)")
+      }
+      try FileManager.default.removeItem(atPath: folder + "/manifest.json")
+    }
+    let manifest = try CacheManifest.read(from: source.path)
+    try CacheManifest(identity: manifest.identity).write(to: merged)
+    try CacheTransfer.copy(from: source.path, to: cache)
+    _ = try CacheTransfer.merge(into: merged, from: [source.path])
+    for folder in [cache, merged] {
+      let names = FileSystem.names(in: folder + "/units")
+      #expect(names.filter { $0.hasPrefix(".copy") } == [".copy-mine"])
+    }
+  }
+
+  /// Shapes of taps are not in the fingerprint, and a cache has one for each.
+  @Test func cachesWithTapsOfOtherShapesAreNotMerged() throws {
+    let whole = try dump(images: 0..<10, views: weak(0..<1), featureViews: [.weak(0)])
+    let target = try dump(images: 20..<30, views: weak(0..<1))
+    _ = try CacheTransfer.merge(into: target.path, from: [whole.path])
+    let other = try TemporaryDirectory()
+    let strange = FakeTeacher.taps.map {
+      TapShape(tap: $0.tap, height: $0.height, width: $0.width, channels: $0.channels + 1)
+    }
+    try teacher.dump(
+      other.path, identity, images: Array(40..<50), views: weak(0..<1), taps: strange,
+      featureViews: [.weak(0)])
+    let before = try CacheReader.open(target.path).contentHash
+    let error = #expect(throws: CacheError.self) {
+      _ = try CacheTransfer.merge(into: target.path, from: [other.path])
+    }
+    guard case .mismatch(let field, _, _) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(field.hasPrefix("shape of tap"))
+    #expect(throws: CacheError.self) {
+      _ = try CacheTransfer.merge(into: target.path + "/new", from: [whole.path, other.path])
+    }
+    #expect(try CacheReader.open(target.path).contentHash == before)
+    #expect(FileSystem.names(in: target.path + "/new").isEmpty)
+  }
+
+  @Test func aCopyThroughALinkedFolderOfUnitsIsRefused() throws {
+    let source = try dump(images: 0..<5, views: weak(0..<1))
+    let (target, elsewhere) = (try TemporaryDirectory(), try TemporaryDirectory())
+    try FileSystem.makeDirectory(elsewhere.path + "/.copy-00000000-0123456789abcdef")
+    try FileManager.default.createSymbolicLink(
+      atPath: target.path + "/units", withDestinationPath: elsewhere.path)
+    let error = #expect(throws: CacheError.self) {
+      try CacheTransfer.copy(from: source.path, to: target.path)
+    }
+    #expect(error?.description.contains("link the whole cache") == true)
+    #expect(FileSystem.names(in: elsewhere.path).count == 1)
+  }
+
   /// The repair that the message of a damaged unit names: delete it and copy anew.
   @Test func aUnitThatWasDeletedIsCopiedAnew() throws {
     let source = try dump(images: 0..<20, views: weak(0..<4))

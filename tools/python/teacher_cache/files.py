@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 from typing import Optional
 
 _NETWORK = {
@@ -12,9 +13,22 @@ _NETWORK = {
 }  # fmt: skip
 
 
+def is_directory(path: str) -> bool:
+    """Whether there is a directory at `path` itself, not behind a link."""
+    return os.path.isdir(path) and not os.path.islink(path)
+
+
+def remove(path: str) -> None:
+    """Removes whatever lies at `path`, if anything; of a link the link itself."""
+    if is_directory(path):
+        shutil.rmtree(path)
+    elif os.path.lexists(path):
+        os.remove(path)
+
+
 def sync(path: str) -> None:
     """Makes a file's bytes or a directory's names durable."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -21,6 +21,8 @@ LMDB_FORMAT = "0.9"
 RAW_LIMIT = 16 << 20
 _BYTE_LIMIT = 64 << 20
 _UNIT_LIMIT = 100_000
+_UNIT_BYTE_LIMIT = 1 << 46
+_TAP_LIMIT = 62  # LMDB's tables of a unit, less two
 
 
 @dataclass(frozen=True)
@@ -166,11 +168,14 @@ class UnitEntry:
             "a hash is not 64 hex digits": all(
                 re.fullmatch("[0-9a-f]{64}", text) for text in (self.sha256, self.content)
             ),
-            f"{self.bytes} bytes are no LMDB file": self.bytes > 0 and self.bytes % 4096 == 0,
+            f"{self.bytes} bytes are no LMDB file": 0 < self.bytes <= _UNIT_BYTE_LIMIT
+            and self.bytes % 4096 == 0,
             f"{images} images in {self.bytes} bytes": 0 < images <= self.bytes,
-            f"{self.records} records": self.records == images * len(self.logits),
-            f"{self.feature_records} features": self.feature_records == images * per_image,
-            "a tap has an impossible name or shape": len(set(taps)) == len(taps)
+            f"{self.records} records": self.records == images * len(self.logits)
+            and self.records <= self.bytes,
+            f"{self.feature_records} features": self.feature_records == images * per_image
+            and self.feature_records <= self.bytes,
+            "a tap has an impossible name or shape": len(set(taps)) == len(taps) <= _TAP_LIMIT
             and all(is_tap_name(tap) for tap in taps)
             and all(is_possible(shape) for shape, _ in self.features),
             f"impossible coding errors {self.coding_error}": self.coding_error is None
@@ -228,6 +233,10 @@ class Manifest:
         units = [UnitEntry.from_json(unit) for unit in members["units"]]
         if len({unit.path for unit in units}) < len(units):
             raise ValueError("a unit is listed twice")
+        shapes: dict[str, TapShape] = {}
+        for shape, _ in (feature for unit in units for feature in unit.features):
+            if shapes.setdefault(shape.tap, shape) != shape:
+                raise ValueError(f'the tap "{shape.tap}" has two shapes')
         return Manifest(identity, units)
 
     def write(self, directory: str) -> None:

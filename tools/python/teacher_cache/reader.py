@@ -7,6 +7,7 @@ from typing import Any, Iterator, Optional, Sequence, Union
 
 import numpy as np
 
+from .account import split_levels
 from .content import ContentSum
 from .errors import Corrupt, MalformedRecord, Missing
 from .features import decode_features
@@ -144,7 +145,9 @@ class Cache:
             "teacher_architecture": identity.teacherArchitecture,
             "teacher_weights": identity.teacherWeights,
             "view_seed": str(identity.viewSeed),
-            "kernel_levels": sorted({unit.kernel_level for unit in units}),
+            "kernel_levels": sorted(
+                set().union(*(split_levels(unit.kernel_level) for unit in units))
+            ),
             "units": [
                 {
                     "path": unit.path,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import struct
 import time
 from typing import Callable, Mapping, Optional, Sequence
@@ -11,9 +10,10 @@ from typing import Callable, Mapping, Optional, Sequence
 import lmdb
 import numpy as np
 
-from .content import ContentSum
+from .account import UnitAccount, split_levels
 from .errors import CacheError, DiskFull
 from .features import encode_features, pack_planes
+from .files import is_directory, remove
 from .identity import CacheIdentity
 from .logits import Codes, encode_blocks, quantize
 from .plan import WorkUnit
@@ -30,7 +30,11 @@ from .records import (
 from .units import unit_error
 from .views import View
 
-_ACCOUNT = b"account"
+_ACCOUNT, _UNIT, _STATE = b"account", b"unit", b"state"
+_NOT_WHOLE = (
+    lmdb.InvalidError, lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.VersionMismatchError,
+    lmdb.NotFoundError, lmdb.IncompatibleError,
+)  # fmt: skip
 _MAXIMUM_TABLES = 64
 _FIRST_MAP = 256 << 20
 _TRANSACTION_BYTES = 64 << 20
@@ -50,17 +54,18 @@ class UnitWriter:
         unit: WorkUnit,
         directory: str,
         identity: CacheIdentity,
+        kernel_level: str,
         on_seal: Callable[[UnitWriter], None],
     ):
         self.unit = unit
         self.directory = directory
         self._identity = identity
+        self._kernel_level = kernel_level
         self._on_seal = on_seal
-        self._environment: Optional[lmdb.Environment] = _open(
-            directory, unit.description(identity)
+        self._environment: Optional[lmdb.Environment]
+        self._environment, self.account = _open(
+            directory, unit.description(identity), len(unit.images)
         )
-        account = _read_account(self._environment)
-        self._done, self.content, self.logit_error = account
         self._segments: dict[bytes, _Segment] = {}
         self._pending: list[tuple[bytes, bytes, bytes]] = []
         self._pending_bytes = 0
@@ -71,7 +76,7 @@ class UnitWriter:
     @property
     def remaining_images(self) -> tuple[int, ...]:
         """The images still to be appended, in this order."""
-        return self.unit.images[self._done :]
+        return self.unit.images[self.account.done :]
 
     def append(
         self,
@@ -101,7 +106,8 @@ class UnitWriter:
                 ids[part], labels[part], hashes[part],
                 {tap: values[part] for tap, values in features.items()},
             )  # fmt: skip
-            self._done += len(ids[part])
+            self.account.done += len(ids[part])
+            self.account.kernel_levels |= split_levels(self._kernel_level)
             age = time.monotonic() - self._last_commit
             if self._pending_bytes >= _TRANSACTION_BYTES or age >= _TRANSACTION_SECONDS:
                 self.commit()
@@ -119,8 +125,7 @@ class UnitWriter:
                     for name, key, value in self._pending:
                         if not transaction.put(key, value, db=tables[name], append=True):
                             raise CacheError(f"{self.directory}: keys out of order")
-                    for key, value in self._account():
-                        transaction.put(key, value, db=tables[_ACCOUNT])
+                    transaction.put(_STATE, self.account.bytes, db=tables[_ACCOUNT])
                 break
             except lmdb.MapFullError:
                 environment.set_mapsize(environment.info()["map_size"] * 2)
@@ -149,25 +154,18 @@ class UnitWriter:
             raise ValueError("the unit is sealed or closed")
         return self._environment
 
-    def _account(self) -> list[tuple[bytes, bytes]]:
-        return [
-            (b"done", struct.pack("<Q", self._done)),
-            (b"content", self.content.bytes),
-            (b"error", struct.pack("<d", self.logit_error)),
-        ]
-
     def _add_logits(
         self, ids: Sequence[int], labels: np.ndarray, hashes: np.ndarray, logits: np.ndarray
     ) -> None:
         codec, classes = self._identity.logits, self._identity.classes
         what = f"images {ids[0]}…{ids[-1]}, logits"
         codes = quantize(np.ascontiguousarray(logits, np.float32), codec, what)
-        self.logit_error = max(self.logit_error, codes.error)
+        self.account.logit_error = max(self.account.logit_error, codes.error)
         own_hashes = hashes[:, self._logit_columns]
         views = np.array([self.unit.requests[i].view.code for i in self._logit_columns])
         keys = np.array(ids, np.uint64)[:, None] << np.uint64(32) | views.astype(np.uint64)
         repeated = np.repeat(labels, views.size)
-        self.content.add_logits(keys.reshape(-1), repeated, own_hashes.reshape(-1), codes)
+        self.account.content.add_logits(keys.reshape(-1), repeated, own_hashes.reshape(-1), codes)
         stored = []
         for run in self._runs:
             part = Codes(codes.codes[:, run], codes.maxima[:, run], codes.doubts[:, run], 0)
@@ -207,7 +205,7 @@ class UnitWriter:
                         features[tap][number, place], precision, int(hashes[number, column]),
                         f"image {image}, {view}, tap {tap}",
                     )  # fmt: skip
-                    self.content.add_features(tap, key, label, head + b"".join(planes))
+                    self.account.content.add_features(tap, key, label, head + b"".join(planes))
                     stored = pack_planes(head, planes)
                     encoding = FEATURE_ENCODINGS[precision]
                     record = seal(
@@ -264,43 +262,57 @@ def _runs(views: Sequence[View]) -> list[slice]:
     return runs
 
 
-def _open(directory: str, description: str) -> lmdb.Environment:
-    """The environment of a unit, deleting one that is damaged, of other work or another teacher."""
-    if os.path.lexists(directory):
-        # A kill before the first commit leaves a file that LMDB does not open; nothing was in it.
-        try:
-            environment = _environment(directory)
-            with environment.begin() as transaction:
-                table = environment.open_db(_ACCOUNT, txn=transaction, create=False)
-                if transaction.get(b"unit", db=table) == description.encode():
-                    return environment
-            environment.close()
-        except lmdb.Error:
-            pass
-        shutil.rmtree(directory)
+def _open(
+    directory: str, description: str, images: int
+) -> tuple[lmdb.Environment, UnitAccount]:
+    """The environment of a unit where an interrupted run left it, or a new one.
+
+    One that is damaged, of other work or of another teacher is deleted; one that could not be
+    looked at, for want of memory or permission, is not.
+    """
     try:
+        found = _resume(directory, description, images) if is_directory(directory) else None
+        if found is not None:
+            return found
+        remove(directory)
         os.makedirs(directory)
-        environment = _environment(directory)
+        environment, account = _environment(directory), UnitAccount()
         table = environment.open_db(_ACCOUNT)
         with environment.begin(write=True) as transaction:
-            transaction.put(b"unit", description.encode(), db=table)
-        return environment
+            transaction.put(_UNIT, description.encode(), db=table)
+            transaction.put(_STATE, account.bytes, db=table)
+        return environment, account
     except (lmdb.Error, OSError) as error:
         raise write_error(directory, error) from error
 
 
+def _resume(
+    directory: str, description: str, images: int
+) -> Optional[tuple[lmdb.Environment, UnitAccount]]:
+    """What lies in a directory; None where it is not whole or not of that description."""
+    data = os.path.join(directory, "data.mdb")
+    if os.path.islink(data) or not os.path.isfile(data):
+        return None
+    environment = None
+    try:
+        environment = _environment(directory)
+        with environment.begin() as transaction:
+            table = environment.open_db(_ACCOUNT, txn=transaction, create=False)
+            name, state = (transaction.get(key, db=table) for key in (_UNIT, _STATE))
+        account = UnitAccount.parse(state or b"")
+        if name == description.encode() and account is not None and account.done <= images:
+            return environment, account
+    except _NOT_WHOLE:
+        # A kill before the first commit leaves a file that LMDB does not open; nothing was in it.
+        pass
+    if environment is not None:
+        environment.close()
+    return None
+
+
+# The lock file of LMDB is not used: it is mapped for writing, which on a full disk ends the process.
 def _environment(directory: str) -> lmdb.Environment:
-    return lmdb.open(directory, map_size=_FIRST_MAP, max_dbs=_MAXIMUM_TABLES)
-
-
-def _read_account(environment: lmdb.Environment) -> tuple[int, ContentSum, float]:
-    with environment.begin() as transaction:
-        table = environment.open_db(_ACCOUNT, txn=transaction, create=False)
-        values = [transaction.get(key, db=table) for key in (b"done", b"content", b"error")]
-    if any(value is None for value in values):
-        return 0, ContentSum(), 0.0
-    total = int.from_bytes(values[1], "little")
-    return struct.unpack("<Q", values[0])[0], ContentSum(total), struct.unpack("<d", values[2])[0]
+    return lmdb.open(directory, map_size=_FIRST_MAP, max_dbs=_MAXIMUM_TABLES, lock=False)
 
 
 def write_error(path: str, error: Exception) -> CacheError:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from typing import Any, Callable, Mapping, Optional, Sequence, Union
 
 import numpy as np
 
 from .datasets import ImageSet, load_train
 from .errors import CacheError, Mismatch, NetworkFileSystem
-from .files import move, network_type, sha256, sync
+from .files import move, network_type, remove, sha256, sync
 from .identity import CacheIdentity
 from .lock import WriterLock
 from .manifest import (
@@ -174,7 +173,7 @@ class Writer:
         for name in os.listdir(self._units_folder):
             is_unsealed = name.startswith(UNSEALED) and is_unit_name(name[len(UNSEALED) :])
             if is_unsealed and name not in names:
-                shutil.rmtree(os.path.join(self._units_folder, name))
+                remove(os.path.join(self._units_folder, name))
         return work
 
     def begin(self, unit: WorkUnit) -> UnitWriter:
@@ -184,7 +183,9 @@ class Writer:
         name = unit.name(self.identity)
         directory = os.path.join(self._units_folder, UNSEALED + name)
         self._reclaim(name, directory)
-        return UnitWriter(unit, directory, self.identity, self._publish)
+        return UnitWriter(
+            unit, directory, self.identity, self._kernel_level, self._publish
+        )
 
     def _store(
         self, teacher: TeacherFunction, writer: UnitWriter, ids: np.ndarray, batch_size: int
@@ -245,6 +246,11 @@ class Writer:
                 require_no_units(self.path)
                 self.manifest = Manifest(self.identity, [])
                 self.manifest.write(self.path)
+            if os.path.islink(self._units_folder):
+                raise CacheError(
+                    f"{self._units_folder} is a link, through which nothing is written; link the "
+                    "whole cache"
+                )
             os.makedirs(self._units_folder, exist_ok=True)
         except BaseException:
             self.close()
@@ -256,7 +262,7 @@ class Writer:
         listed = any(os.path.basename(unit.path) == name for unit in self.manifest.units)
         sealed = os.path.join(self._units_folder, name)
         if not listed and os.path.lexists(sealed):
-            shutil.rmtree(unsealed, ignore_errors=True)
+            remove(unsealed)
             move(sealed, unsealed)
 
     def _publish(self, writer: UnitWriter) -> None:
@@ -264,8 +270,7 @@ class Writer:
         data = os.path.join(writer.directory, "data.mdb")
         lock_file = os.path.join(writer.directory, "lock.mdb")
         try:
-            if os.path.exists(lock_file):
-                os.remove(lock_file)
+            remove(lock_file)
             sync(data)
             sync(writer.directory)
             entry = self._entry(writer, data)
@@ -292,9 +297,9 @@ class Writer:
             feature_records=len(unit.images) * sum(len(views) for _, views in features),
             bytes=os.path.getsize(data),
             sha256=sha256(data),
-            content=writer.content.hex,
-            kernel_level=self._kernel_level,
-            logit_error=writer.logit_error,
+            content=writer.account.content.hex,
+            kernel_level=writer.account.kernel_level,
+            logit_error=writer.account.logit_error,
         )
 
 

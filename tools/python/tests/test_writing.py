@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +13,11 @@ import unittest
 import support
 from support import IMAGES, cache_path
 
+import lmdb
 import numpy as np
 import teacher_cache
 from teacher_cache import Teacher, weight_hash
+from teacher_cache.account import UnitAccount
 
 
 @support.needs_programs
@@ -169,6 +172,75 @@ class Writing(unittest.TestCase):
         self.write("q8")
         self.assertEqual(self.content_hash(self.path), expected)
         self.assertEqual(len(list((other / "units").iterdir())), 1)
+
+    def begun(self, **changes):
+        """A unit of which two images are committed, and its file."""
+        with support.writer(self.path, "q8", **changes) as writer:
+            work = writer.missing()[0]
+            unit = writer.begin(work)
+            writer._store(self.answers, unit, np.array(IMAGES[:2]), 7)
+            unit.commit()
+            unit.close()
+        return work, pathlib.Path(unit.directory) / "data.mdb"
+
+    def account(self, file):
+        with lmdb.open(str(file.parent), max_dbs=64, readonly=True, lock=False) as environment:
+            with environment.begin() as transaction:
+                table = environment.open_db(b"account", txn=transaction, create=False)
+                return UnitAccount.parse(transaction.get(b"state", db=table))
+
+    def test_what_a_unit_knows_of_itself_is_the_same_in_both_languages(self):
+        self.write("q8")
+        for path in (self.path, cache_path("q8")):
+            for unit in teacher_cache.open(path).info["units"]:
+                account = self.account(pathlib.Path(path) / unit["path"] / "data.mdb")
+                self.assertEqual(account.kernel_level, unit["kernel_level"])
+                self.assertEqual(account.done, len(IMAGES))
+        self.assertFalse(any(account.coding) and path == self.path)
+        manifest = json.loads((cache_path("q8") / "manifest.json").read_text())
+        self.assertEqual(account.content.hex, manifest["units"][-1]["content"])
+        self.assertEqual(account.logit_error, manifest["units"][-1]["logitError"])
+        self.assertTrue(any(account.coding))  # measured by Swift
+
+    def test_a_unit_with_a_flipped_bit_in_its_account_is_done_again(self):
+        work, file = self.begun(kernel_level="here")
+        sound = file.read_bytes()
+        state = self.account(file).bytes
+        self.assertIn(state, sound)
+        for byte in range(0, len(state), 3):
+            damaged = bytes(state[:byte]) + bytes([state[byte] ^ 4]) + state[byte + 1 :]
+            file.parent.mkdir(exist_ok=True)
+            file.write_bytes(sound.replace(state, damaged))
+            with support.writer(self.path, "q8") as writer:
+                unit = writer.begin(work)
+                self.assertEqual(unit.remaining_images, work.images)
+                unit.close()
+
+    def test_a_unit_that_another_level_went_on_with_names_both(self):
+        self.begun(kernel_level="one")
+        self.write("q8", kernel_level="two")
+        self.assertEqual(teacher_cache.open(self.path).info["kernel_levels"], ["one", "two"])
+        output, _ = support.run("teacher-dump", "info", self.path, "--json")
+        self.assertEqual(json.loads(output)["kernel_levels"], ["one", "two"])
+
+    def test_links_inside_a_cache_are_not_followed_but_one_to_it_is(self):
+        elsewhere = self.path.with_name("elsewhere")
+        elsewhere.mkdir()
+        (elsewhere / "data.mdb").write_bytes(b"precious")
+        work, file = self.begun()
+        shutil.rmtree(file.parent)
+        file.parent.symlink_to(elsewhere)
+        link = self.path.with_name("link")
+        link.symlink_to(self.path)
+        with support.writer(link, "q8") as writer:
+            writer.fill(self.answers)
+        self.assertEqual((elsewhere / "data.mdb").read_bytes(), b"precious")
+        self.assertEqual(len(list(elsewhere.iterdir())), 1)
+        self.assertEqual(self.content_hash(self.path), self.content_hash(cache_path("q8")))
+        (self.path / "units").rename(elsewhere / "units")
+        (self.path / "units").symlink_to(elsewhere / "units")
+        with self.assertRaisesRegex(teacher_cache.CacheError, "link"):
+            support.writer(self.path, "q8")
 
     def test_another_teachers_units_are_not_taken_over(self):
         self.write("q8")
