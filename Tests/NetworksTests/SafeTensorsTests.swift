@@ -72,6 +72,23 @@ import Testing
     #expect(directory.kind == .malformed)
   }
 
+  /// Files with holes, which cost their maker nothing, are larger than any memory.
+  @Test(arguments: [true, false])
+  func aFileLargerThanMemoryIsRefusedBeforeItIsRead(hasHeader: Bool) throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/large.safetensors"
+    let data = (Int(ProcessInfo.processInfo.physicalMemory) / 4096 + 1) * 4096
+    let header =
+      hasHeader
+      ? "{\"w\":{\"dtype\":\"F32\",\"shape\":[\(data / 4)],\"data_offsets\":[0,\(data)]}}" : "{}"
+    var bytes = Data([UInt8(header.utf8.count)] + [UInt8](repeating: 0, count: 7))
+    bytes.append(Data(header.utf8))
+    try bytes.write(to: URL(fileURLWithPath: path))
+    try #require(truncate(path, off_t(bytes.count + data)) == 0)
+    let error = try #require(throws: NetworkError.self) { try SafeTensors.read(path) }
+    #expect(error.kind == .malformed)
+  }
+
   @Test func keepsTheOldFileWhenTheNewOneCannotBePutInPlace() throws {
     let folder = try TemporaryFolder()
     let path = folder.path + "/weights.safetensors"

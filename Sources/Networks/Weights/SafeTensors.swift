@@ -1,5 +1,3 @@
-import Foundation
-
 /// The named arrays and the metadata of a safetensors file.
 ///
 /// Reading trusts nothing: see `SafeTensorsHeader`. Writing is deterministic and atomic: equal
@@ -13,28 +11,40 @@ package struct SafeTensors: Sendable, Equatable {
     self.tensors = tensors
   }
 
-  /// Reads the file at `path`; memory use is bounded by its size.
+  /// Reads the file at `path`: what its header says is checked before any array is read.
   package static func read(_ path: String) throws(NetworkError) -> SafeTensors {
-    try SafeTensors(parsing: fileBytes(path), path: path)
+    let file = try WeightFile(path)
+    return try SafeTensors(path, count: file.count) { range throws(NetworkError) in
+      try file.read(range)
+    }
   }
 
   /// Reads a whole file's bytes; `path` appears in error messages.
   package init(parsing bytes: [UInt8], path: String) throws(NetworkError) {
-    let headerCount = try Self.headerCount(bytes, path: path)
-    let start = 8 + headerCount
-    do {
-      let header = try SafeTensorsHeader(
-        Array(bytes[8..<start]), dataCount: bytes.count - start)
-      metadata = header.metadata
-      tensors = header.entries.mapValues { entry in
-        let range = start + entry.range.lowerBound..<start + entry.range.upperBound
-        return StateTensor(dtype: entry.dtype, shape: entry.shape, bytes: Array(bytes[range]))
-      }
-    } catch {
+    try self.init(path, count: bytes.count) { range throws(NetworkError) in Array(bytes[range]) }
+  }
+
+  /// - Parameters:
+  ///   - count: bytes of the whole file.
+  ///   - read: gives a range of them.
+  private init(
+    _ path: String, count: Int, read: (Range<Int>) throws(NetworkError) -> [UInt8]
+  ) throws(NetworkError) {
+    let start = 8 + (try Self.headerCount(read(0..<min(8, count)), fileCount: count, path: path))
+    let bytes = try read(8..<start)
+    let header: SafeTensorsHeader
+    do { header = try SafeTensorsHeader(bytes, dataCount: count - start) } catch {
       throw NetworkError(
         .malformed,
         "\(path): not a sound safetensors file: \(error.reason) (header byte \(error.offset)); "
           + "get or convert it again (tools/convert-weights)")
+    }
+    metadata = header.metadata
+    tensors = [:]
+    for (name, entry) in header.entries {
+      let range = start + entry.range.lowerBound..<start + entry.range.upperBound
+      tensors[name] = StateTensor(
+        dtype: entry.dtype, shape: entry.shape, bytes: try read(range))
     }
   }
 
@@ -99,7 +109,11 @@ package struct SafeTensors: Sendable, Equatable {
   }
 
   /// The header's length, checked against the limits and the size of the file.
-  private static func headerCount(_ bytes: [UInt8], path: String) throws(NetworkError) -> Int {
+  ///
+  /// - Parameter bytes: the first 8.
+  private static func headerCount(
+    _ bytes: [UInt8], fileCount: Int, path: String
+  ) throws(NetworkError) -> Int {
     guard bytes.count >= 8 else {
       throw NetworkError(
         .malformed, "\(path): \(bytes.count) bytes are too few for a safetensors file; get it again"
@@ -113,39 +127,12 @@ package struct SafeTensors: Sendable, Equatable {
           + "at most \(SafeTensorsHeader.limit) are read; a .pth file is converted by "
           + "tools/convert-weights")
     }
-    guard Int(count) <= bytes.count - 8 else {
+    guard Int(count) <= fileCount - 8 else {
       throw NetworkError(
         .malformed,
-        "\(path): cut off: the header should have \(count) bytes, \(bytes.count - 8) are there; "
+        "\(path): cut off: the header should have \(count) bytes, \(fileCount - 8) are there; "
           + "get it again")
     }
     return Int(count)
-  }
-
-  /// The bytes of a regular file. A pipe or a device is refused instead of waited for.
-  private static func fileBytes(_ path: String) throws(NetworkError) -> [UInt8] {
-    let descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
-    guard descriptor >= 0 else { throw .reading(path, code: errno) }
-    defer { close(descriptor) }
-    var status = stat()
-    guard fstat(descriptor, &status) == 0 else { throw .reading(path, code: errno) }
-    guard status.st_mode & S_IFMT == S_IFREG else {
-      throw NetworkError(.malformed, "\(path): not a regular file; expected a .safetensors file")
-    }
-    let size = Int(status.st_size)
-    var failure: Int32 = 0
-    let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-      while count < size {
-        let got = Foundation.read(
-          descriptor, UnsafeMutableRawPointer(buffer.baseAddress)?.advanced(by: count), size - count
-        )
-        if got < 0 && errno == EINTR { continue }
-        if got < 0 { failure = errno }
-        guard got > 0 else { return }
-        count += got
-      }
-    }
-    guard failure == 0 else { throw .reading(path, code: failure) }
-    return bytes
   }
 }
