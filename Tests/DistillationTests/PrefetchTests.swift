@@ -22,7 +22,7 @@ struct PrefetchTests {
       return TeacherLogits(Matrix(rows: batch.keys.count, columns: classes))
     }
 
-    func features(_ batch: ViewBatch, tap: String) throws -> Tensor {
+    func features(_ batch: ViewBatch, taps: Set<String>) throws -> [String: Tensor] {
       preconditionFailure("no taps")
     }
   }

@@ -46,9 +46,7 @@ package final class CachedTeacher: TeacherSource {
 
   package var classes: Int { cache.identity.classes }
 
-  package var secondsWaited: Double? {
-    Double(waited.components.seconds) + Double(waited.components.attoseconds) * 1e-18
-  }
+  package var secondsWaited: Double? { waited.seconds }
 
   package func logits(_ batch: ViewBatch) throws -> TeacherLogits {
     let count = batch.keys.count
@@ -73,7 +71,11 @@ package final class CachedTeacher: TeacherSource {
       confidence: confidence.count == count ? confidence : nil)
   }
 
-  package func features(_ batch: ViewBatch, tap: String) throws -> Tensor {
+  package func features(_ batch: ViewBatch, taps: Set<String>) throws -> [String: Tensor] {
+    try Dictionary(uniqueKeysWithValues: taps.map { ($0, try features(batch, tap: $0)) })
+  }
+
+  private func features(_ batch: ViewBatch, tap: String) throws -> Tensor {
     guard let size = taps.first(where: { $0.tap == tap }) else {
       preconditionFailure("the cache has no tap \(tap)")
     }

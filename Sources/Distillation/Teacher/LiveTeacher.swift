@@ -31,17 +31,14 @@ package final class LiveTeacher: TeacherSource {
       Matrix(rows: batch.keys.count, columns: classes, floats: logits.values))
   }
 
-  package func features(_ batch: ViewBatch, tap: String) throws -> Tensor {
-    guard let stage = network.taps.firstIndex(of: tap) else {
-      preconditionFailure("the teacher has no tap \(tap)")
-    }
-    let output = network.forward(
-      batch.images(normalization, on: execution), training: 0..<0, through: stage,
-      keeping: [tap], on: execution)
-    guard let features = output.features[tap] else {
-      preconditionFailure("tap \(tap) was not kept")
-    }
-    return features
+  package func features(_ batch: ViewBatch, taps: Set<String>) throws -> [String: Tensor] {
+    guard let last = network.taps.lastIndex(where: taps.contains),
+      taps.isSubset(of: network.taps)
+    else { preconditionFailure("the teacher lacks some of the taps \(taps.sorted())") }
+    return network.forward(
+      batch.images(normalization, on: execution), training: 0..<0, through: last,
+      keeping: taps, on: execution
+    ).features
   }
 }
 

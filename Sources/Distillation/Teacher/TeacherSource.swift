@@ -9,8 +9,8 @@ package protocol TeacherSource: AnyObject {
   /// The taps whose features this teacher can give, in the network's order.
   var taps: [TapShape] { get }
   func logits(_ batch: ViewBatch) throws -> TeacherLogits
-  /// Feature maps of each view at one tap: N×H×W×C.
-  func features(_ batch: ViewBatch, tap: String) throws -> Tensor
+  /// Feature maps of each view at each of some taps: N×H×W×C.
+  func features(_ batch: ViewBatch, taps: Set<String>) throws -> [String: Tensor]
   /// Says which views will be asked for next, logits or the features of a tap, so that they can be
   /// fetched meanwhile.
   func prefetch(_ keys: [ViewKey], tap: String?)

@@ -38,9 +38,9 @@ package final class WriteThroughTeacher: TeacherSource {
     return try stored.logits(batch)
   }
 
-  package func features(_ batch: ViewBatch, tap: String) throws -> Tensor {
-    try evaluate(batch.keys.map { stored.storedKey($0, tap: tap) })
-    return try stored.features(batch, tap: tap)
+  package func features(_ batch: ViewBatch, taps: Set<String>) throws -> [String: Tensor] {
+    for tap in taps { try evaluate(batch.keys.map { stored.storedKey($0, tap: tap) }) }
+    return try stored.features(batch, taps: taps)
   }
 
   /// Evaluates everything that no training step came upon.

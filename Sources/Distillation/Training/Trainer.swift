@@ -102,11 +102,13 @@ package final class Trainer {
     let output = task.student.forward(
       batch.images(task.normalization, on: execution), training: phase.trained, through: last,
       keeping: Set(taps), on: execution)
+    let imitated = try requiredTeacher.features(
+      batch, taps: Set(matchers.map(\.pair.teacherTap)))
     var total = 0.0
     var gradients: [String: Tensor] = [:]
     for (matcher, tap) in zip(matchers, taps) {
-      guard let feature = output.features[tap] else { preconditionFailure("no tap \(tap)") }
-      let imitated = try requiredTeacher.features(batch, tap: matcher.pair.teacherTap)
+      guard let feature = output.features[tap], let imitated = imitated[matcher.pair.teacherTap]
+      else { preconditionFailure("no tap \(tap) or \(matcher.pair.teacherTap)") }
       let (loss, gradient) = matcher.loss(student: feature, teacher: imitated, on: execution)
       total += loss
       gradients[tap] = gradient
@@ -184,7 +186,8 @@ package final class Trainer {
     if let known = inverseDeviations[tap] { return known }
     let ids = Array(task.images.prefix(256))
     let view = task.featureRounds.view(.weak, epoch: 0)
-    let features = try requiredTeacher.features(views(of: ids, view), tap: tap)
+    guard let features = try requiredTeacher.features(views(of: ids, view), taps: [tap])[tap]
+    else { preconditionFailure("no tap \(tap)") }
     let channels = features.shape[3]
     let values = features.values
     let deviations = (0..<channels).map { c -> Float in

@@ -42,7 +42,8 @@ extension Trainer {
   package func restore(_ state: SafeTensors, path: String) throws {
     guard let version = state.metadata["version"], ["1", Self.version].contains(version),
       let step = state.metadata["step"].flatMap(Int.init), step >= 0, step <= task.plan.totalSteps,
-      let totals = state.metadata["totals"]
+      let text = state.metadata["totals"],
+      let totals = try? JSONDecoder().decode(EpochTotals.self, from: Data(text.utf8))
     else {
       throw StateError(
         description: "\(path): not the state of such a run (version, step or totals do not fit); "
@@ -55,7 +56,7 @@ extension Trainer {
         description: "\(path) is damaged: its bytes are not those that were written; put it back "
           + "from a copy, or delete the folder to begin again")
     }
-    self.totals = try JSONDecoder().decode(EpochTotals.self, from: Data(totals.utf8))
+    self.totals = totals
     self.step = step
     try enterPhase(task.plan.phaseIndex(at: max(step - 1, 0)))
     var (weights, averaged) = (SafeTensors(), SafeTensors())

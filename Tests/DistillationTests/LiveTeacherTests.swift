@@ -1,0 +1,36 @@
+import Datasets
+import Distillation
+import Foundation
+import Networks
+import Tensors
+import Testing
+
+struct LiveTeacherTests {
+  /// Features of all stages cost one pass through the network, and are those of passes of their own.
+  @Test func severalTapsTakeOnePass() throws {
+    let folder =
+      URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+      .deletingLastPathComponent().deletingLastPathComponent().path + "/data/mnist-5k"
+    let images = try ImageDataset.loadTrain(.mnist, from: folder)
+    let network = try Architecture.make("resnet8", classes: 10)
+    network.initialize(seed: 1)
+    let clock = PhaseClock()
+    let execution = Execution(threads: 1, clock: clock)
+    let teacher = LiveTeacher(
+      network, normalization: Normalization(mean: [0, 0, 0], std: [1, 1, 1]), height: 28, width: 28,
+      on: execution)
+    let batch = ViewBatch(
+      keys: (0..<3).map { ViewKey(image: $0, view: .weak(0)) },
+      renderer: ViewRenderer(images: images, info: DatasetName.mnist.info, seed: 0), on: execution)
+    func multiplyAdds() -> Int { clock.read().values.reduce(0) { $0 + $1.multiplyAdds } }
+    let all = try teacher.features(batch, taps: ["stage1", "stage3"])
+    let cost = multiplyAdds()
+    let first = try teacher.features(batch, taps: ["stage1"])
+    let alone = multiplyAdds() - cost
+    let last = try teacher.features(batch, taps: ["stage3"])
+    #expect(cost == multiplyAdds() - cost - alone)
+    #expect(alone > 0 && alone < cost)
+    #expect(all["stage1"]?.values == first["stage1"]?.values)
+    #expect(all["stage3"]?.values == last["stage3"]?.values)
+  }
+}
