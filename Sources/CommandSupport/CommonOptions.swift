@@ -23,7 +23,9 @@ package struct ThreadOptions: ParsableArguments {
   }
 }
 
-/// The teacher's weight file and what the file may not say.
+/// Per-channel constants of flags such as `--teacher-mean`, where they were given.
+///
+/// - Parameter flag: what precedes `mean` and `std` in the flags' names.
 package func normalization(
   _ flag: String, mean: String?, std: String?
 ) throws -> (mean: [Float]?, std: [Float]?) {

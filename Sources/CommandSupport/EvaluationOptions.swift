@@ -44,9 +44,7 @@ package struct EvaluationOptions: ParsableArguments {
     let accuracy = try evaluate(
       loaded.network, on: test, info: name.info, normalization: loaded.normalization,
       execution: execution)
-    let elapsed = ContinuousClock.now - start
-    let seconds =
-      Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
+    let seconds = (ContinuousClock.now - start).seconds
     let rate = Double(accuracy.images) / seconds
     if json {
       printResult(

@@ -24,7 +24,6 @@ package enum Status {
   package static let usage: Int32 = 64
   package static let data: Int32 = 65
   package static let noInput: Int32 = 66
-  package static let unavailable: Int32 = 69
   package static let software: Int32 = 70
   package static let cannotCreate: Int32 = 73
   package static let io: Int32 = 74
@@ -37,6 +36,8 @@ package enum Status {
 package func runProgram<Command: ParsableCommand>(_ type: Command.Type) -> Never {
   // Whoever reads what is printed may go away; the work goes on, and `printResult` notices.
   signal(SIGPIPE, SIG_IGN)
+  reportShortenedFiles()
+  raiseFileLimit()
   do {
     try capKernelLevel()
     var command = try Command.parseAsRoot()
@@ -49,6 +50,29 @@ package func runProgram<Command: ParsableCommand>(_ type: Command.Type) -> Never
     // Help, usage and validation errors are the argument parser's.
     Command.exit(withError: error)
   }
+}
+
+/// A mapped file that is cut off, or whose disk fails, ends the program by SIGBUS: now it says why.
+private func reportShortenedFiles() {
+  signal(SIGBUS) { _ in
+    let text: StaticString = """
+
+      error: a file became shorter while it was read, or its disk failed; check the cache with \
+      teacher-dump verify
+
+      """
+    _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
+    _exit(Status.data)
+  }
+}
+
+/// A large cache has more units than the usual limit of open files; every process may raise its own.
+private func raiseFileLimit() {
+  var limit = rlimit()
+  let files = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+  guard getrlimit(files, &limit) == 0 else { return }
+  limit.rlim_cur = limit.rlim_max
+  setrlimit(files, &limit)
 }
 
 /// `KERNEL_LEVEL=avx2` keeps a newer processor to the kernels of an older one, to compare them.

@@ -7,7 +7,7 @@ package import Tensors
 package struct SourceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "A cache of teacher-dump; with --write-through the one to fill.", valueName: "dir"))
+      "A cache of teacher-dump.", valueName: "dir"))
   var cache: String?
   @Option(
     help: ArgumentHelp(
@@ -29,23 +29,17 @@ package struct SourceOptions: ParsableArguments {
   @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
   var teacherStd: String?
 
-  @Flag(
-    help: ArgumentHelp(
-      "With --teacher and --cache: evaluate what the cache lacks when it is needed, store it, and "
-        + "train on what is stored."))
-  var writeThrough = false
-
   package init() {}
 
   /// Opens everything that a run is made of and checks that it fits together.
   ///
   /// - Parameter output: the run's folder, which may hold this run already.
   package func openSession(
-    _ options: SettingOptions, _ codec: CodecOptions, on execution: Execution,
+    _ options: SettingOptions, _ storing: WriteThroughOptions, on execution: Execution,
     output: String? = nil, isPreview: Bool = false
   ) throws -> TrainingSession {
     try TrainingSession(
-      teacher: makeTeacher(codec), dataPath: requireData(), initialWeights: `init`,
+      teacher: makeTeacher(storing), dataPath: requireData(), initialWeights: `init`,
       flags: flags(options), sets: options.sets, recipe: try options.openRecipe(),
       execution: execution, output: output, isPreview: isPreview)
   }
@@ -54,28 +48,23 @@ package struct SourceOptions: ParsableArguments {
   /// `--data` exactly what its config.yaml would hold, without it the settings as far as they are
   /// known.
   package func preview(
-    _ options: SettingOptions, _ codec: CodecOptions,
+    _ options: SettingOptions, _ storing: WriteThroughOptions,
     on execution: @autoclosure () throws -> Execution, output: String?
   ) throws -> (configuration: RunConfiguration, notes: [String]) {
     guard data == nil else {
       let session = try openSession(
-        options, codec, on: execution(), output: output, isPreview: true)
+        options, storing, on: execution(), output: output, isPreview: true)
       return (session.configuration, session.notes)
     }
     let recipe = try options.openRecipe()
     let configuration = try TrainingSession.preview(
-      makeTeacher(codec), hasInitialWeights: `init` != nil, flags: flags(options),
+      makeTeacher(storing), hasInitialWeights: `init` != nil, flags: flags(options),
       sets: options.sets, recipe: recipe)
     return (configuration, configuration.settings.unreachedEpochs + (recipe?.notes ?? []))
   }
 
   /// The same choice of teacher and images for a program started by this one.
   package func arguments() throws -> [String] {
-    guard !writeThrough else {
-      throw Failure(
-        Status.usage,
-        "--write-through fills a cache from one run; let teacher-dump fill it before a sweep")
-    }
     try requireData()
     let options = [
       ("cache", cache), ("dataset", dataset), ("data", data), ("init", `init`),
@@ -106,9 +95,10 @@ package struct SourceOptions: ParsableArguments {
     options.given + (dataset.map { [("dataset", $0)] } ?? [])
   }
 
-  /// - Parameter codec: nil in a command that stores nothing.
-  private func makeTeacher(_ codec: CodecOptions?) throws -> TeacherChoice {
-    if !writeThrough, let flag = codec?.given.first {
+  /// - Parameter storing: nil in a command that stores nothing.
+  private func makeTeacher(_ storing: WriteThroughOptions?) throws -> TeacherChoice {
+    let writeThrough = storing?.writeThrough ?? false
+    if !writeThrough, let flag = storing?.codec.given.first {
       throw Failure(
         Status.usage, "\(flag) says how outputs are stored and goes with --write-through")
     }
@@ -119,13 +109,14 @@ package struct SourceOptions: ParsableArguments {
         throw Failure(
           Status.usage,
           "--cache and --teacher exclude each other: either read what the teacher said, or run it "
-            + "live; add --write-through to run it live and fill the cache")
+            + "live"
+            + (storing == nil ? "" : "; add --write-through to run it live and fill the cache"))
       }
       var request = WriteThroughRequest(cache: cache, teacher: path)
       (request.mean, request.std) = try normalization(
         "teacher-", mean: teacherMean, std: teacherStd)
       request.architecture = teacherArch
-      request.form = try codec?.makeForm() ?? StorageForm()
+      request.form = try storing?.codec.makeForm() ?? StorageForm()
       teacher = .writeThrough(request)
     case _ where writeThrough:
       throw Failure(

@@ -98,11 +98,7 @@ extension CacheReader {
   func renderer(dataPath: String) throws -> ViewRenderer {
     let name = try DatasetName(parsing: identity.dataset)
     let train = try ImageDataset.loadTrain(name, from: dataPath)
-    let hash = train.contentHash()
-    guard hash == identity.datasetHash else {
-      throw CacheError.mismatch(
-        field: "dataset_hash", expected: hash, found: identity.datasetHash)
-    }
+    try identity.require(name.info, hash: train.contentHash())
     return ViewRenderer(images: train, info: name.info, seed: identity.viewSeed)
   }
 }

@@ -16,8 +16,13 @@ struct CacheRequirements {
   private let views: ViewSet
   private let featureViewSet: ViewSet
   private let subset: Subset
+  private let isPart: Bool
 
-  init(plan: TrainingPlan, settings: Settings, views: ViewSet, featureViews: ViewSet) {
+  /// - Parameter isPart: whether the run takes the cache's images because it has not all.
+  init(
+    plan: TrainingPlan, settings: Settings, views: ViewSet, featureViews: ViewSet, isPart: Bool
+  ) {
+    self.isPart = isPart
     self.views = views
     featureViewSet = featureViews
     subset = settings.subset
@@ -60,8 +65,10 @@ struct CacheRequirements {
       }
       let path = contents.directory
       throw MissingFromCache(
-        description: "\(path) lacks \(lacking); this adds it: "
-          + command(identity, path: path, dataPath: dataPath))
+        description: "\(path) lacks \(lacking); this adds it"
+          + (isPart
+            ? ", with the --subset that the cache was made with (it has no other images)" : "")
+          + ": " + command(identity, path: path, dataPath: dataPath))
     }
   }
 

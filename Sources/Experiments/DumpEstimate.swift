@@ -111,8 +111,8 @@ extension DumpSession {
       }
       if sample.images == 0 { start = .now } else { timed += ids.count * requests.count }
       sample.images += ids.count
-    } while timed == 0 || Experiments.seconds(.now - start) < time
-    sample.secondsPerView = Experiments.seconds(.now - start) / Double(timed)
+    } while timed == 0 || (ContinuousClock.now - start).seconds < time
+    sample.secondsPerView = (ContinuousClock.now - start).seconds / Double(timed)
     return sample
   }
 

@@ -99,7 +99,7 @@ package final class DumpSession {
         let records = try evaluate(batch, work.requests) { views in
           done += views
           progress.update {
-            let rate = Double(done) / seconds(clock.now - start)
+            let rate = Double(done) / (clock.now - start).seconds
             return "unit \(number + 1)/\(units.count)  \(grouped(done)) of \(grouped(total)) "
               + "views  \(Int(rate)) views/s  "
               + "\(durationText(Double(total - done) / max(rate, 1e-9))) left"
@@ -118,7 +118,7 @@ package final class DumpSession {
       try unit.seal()
     }
     progress.clear()
-    return DumpReport(views: total, seconds: seconds(clock.now - start))
+    return DumpReport(views: total, seconds: (clock.now - start).seconds)
   }
 
   /// What the teacher says about views of a few images, found a batch at a time.
@@ -149,8 +149,4 @@ package struct DumpReport: Sendable {
   /// (image, view) pairs that the teacher was evaluated on.
   package let views: Int
   package let seconds: Double
-}
-
-func seconds(_ duration: Duration) -> Double {
-  Double(duration.components.seconds) + Double(duration.components.attoseconds) * 1e-18
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// Measures one epoch's training time, without evaluation and checkpoints.
 struct EpochMeter {
@@ -25,8 +26,7 @@ struct EpochMeter {
 
   var seconds: Double {
     if let stopped { return stopped }
-    let elapsed = ContinuousClock.now - start
-    return Double(elapsed.components.seconds) + Double(elapsed.components.attoseconds) * 1e-18
+    return (ContinuousClock.now - start).seconds
   }
 
   var imagesPerSecond: Double { Double(images - imagesBefore) / max(seconds, 1e-9) }

@@ -4,21 +4,6 @@ package import Distillation
 package enum MethodName: String, CaseIterable, Sendable {
   case ce, kd, dkd, bkd, sskd, crld, focal, ldam, la
 
-  /// The paper or code that the method follows.
-  package var reference: String {
-    switch self {
-    case .ce: "cross entropy"
-    case .kd: "arXiv 1503.02531"
-    case .dkd: "arXiv 2203.08679"
-    case .bkd: "arXiv 2104.10510"
-    case .sskd: "arXiv 1812.01819"
-    case .crld: "arXiv 2412.16493"
-    case .focal: "arXiv 1708.02002"
-    case .ldam: "arXiv 1906.07413"
-    case .la: "arXiv 2007.07314"
-    }
-  }
-
   /// The kinds of random views that the method trains on.
   package var views: [TrainingView] { self == .crld ? [.weak, .strong] : [.weak] }
 
@@ -35,6 +20,39 @@ package enum MethodName: String, CaseIterable, Sendable {
 
   /// Whether the student has to give cosines in place of logits.
   package var needsCosines: Bool { self == .ldam }
+
+  /// What to say in place of milestones and a schedule, where the learning rate starts anew in each
+  /// part of the run; nil where it follows the epochs of the whole.
+  package var ownDrops: String? {
+    self == .sskd
+      ? "the rate drops inside each of its parts; use --set sskd.drops=0.6,0.85" : nil
+  }
+
+  /// The settings of another method that this one takes over.
+  package var borrowing: BorrowedSettings? {
+    guard self == .crld else { return nil }
+    return BorrowedSettings(keys: ["dkd.alpha", "dkd.beta"], switchKey: "crld.base", value: "dkd")
+  }
+
+  /// What of the method a run of so many epochs does not reach, one sentence each.
+  package func unreachedEpochs(_ settings: Settings) -> [String] {
+    let epochs = settings.epochs
+    switch self {
+    case .bkd where settings.bkd.reweightFromEpoch >= epochs:
+      return [
+        "re-weighting starts at epoch \(settings.bkd.reweightFromEpoch) of \(epochs): this run is "
+          + "plain CE + KD; set bkd.reweight_from_epoch lower"
+      ]
+    case .ldam where settings.ldam.reweightFromEpoch >= epochs:
+      return [
+        "re-weighting starts at epoch \(settings.ldam.reweightFromEpoch) of \(epochs): this run is "
+          + "LDAM without its deferred re-weighting; set ldam.reweight_from_epoch lower"
+      ]
+    case .dkd where settings.dkd.warmup > epochs:
+      return ["DKD's warm-up of \(settings.dkd.warmup) epochs is not over in \(epochs)"]
+    default: return []
+    }
+  }
 
   /// The training program of a run.
   package func plan(_ settings: Settings, for run: RunShape) throws(PlanError) -> TrainingPlan {
@@ -97,6 +115,13 @@ package enum MethodName: String, CaseIterable, Sendable {
       method, parts: run.studentTaps.count + 1, schedule: settings.schedule,
       stepsPerEpoch: run.stepsPerEpoch, epochs: settings.epochs)
   }
+}
+
+/// Settings of another method that count where a setting of the method itself has a certain value.
+package struct BorrowedSettings: Sendable {
+  package let keys: Set<String>
+  package let switchKey: String
+  package let value: String
 }
 
 /// What a training program depends on beside its settings.

@@ -5,8 +5,6 @@ package struct ResolvedSettings: Sendable {
   package let settings: Settings
   /// Keys that a flag or `--set` named.
   package let explicit: Set<String>
-  /// Keys that the recipe named.
-  package let inRecipe: Set<String>
   /// What the run was made from whose config.yaml the recipe is; empty otherwise.
   package let recipeInputs: [String: String]
 
@@ -87,7 +85,7 @@ package struct ResolvedSettings: Sendable {
       try setting.read(value, &settings)
     }
     settings.dataset = name
-    if method == .sskd {
+    if let hint = method.ownDrops {
       // What says that there are none is no contradiction: scripts give one line to every method.
       let drops = [("milestones", "none"), ("warmup_epochs", "0")].first { key, none in
         given.contains { $0.key == key && $0.value != none }
@@ -95,8 +93,7 @@ package struct ResolvedSettings: Sendable {
       if let drops {
         throw SettingError(
           .usage,
-          "\(drops) does not go with sskd: the rate drops inside each of its parts; "
-            + "use --set sskd.drops=0.6,0.85")
+          "\(drops) does not go with \(method.rawValue): \(hint)")
       }
       settings.milestones = []
       settings.warmupEpochs = 0
@@ -107,7 +104,6 @@ package struct ResolvedSettings: Sendable {
     }
     self.settings = settings
     explicit = Set(given.map(\.key))
-    inRecipe = Set(fromRecipe.map(\.key))
     recipeInputs = recipe?.inputs ?? [:]
   }
 

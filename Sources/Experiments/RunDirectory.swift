@@ -64,7 +64,7 @@ package final class RunDirectory {
     do {
       // Under the lock once more: another process may have begun a run, or have finished this one.
       if try !Self.holds(configuration, path) {
-        try Self.write(Array(configuration.yaml.utf8), to: path + "/config.yaml")
+        try AtomicFile.write(Array(configuration.yaml.utf8), to: path + "/config.yaml")
       }
       if Self.has("summary.json", path) {
         progress = .finished
@@ -135,7 +135,7 @@ package final class RunDirectory {
           + "put the file back from a copy, or delete the run's folder to begin again")
     }
     let text = lines.map { $0 + "\n" }.joined()
-    try Self.write(Array(text.utf8), to: metricsPath)
+    try AtomicFile.write(Array(text.utf8), to: metricsPath)
     try refreshLogs()
   }
 
@@ -164,11 +164,7 @@ package final class RunDirectory {
   }
 
   package func writeSummary(_ summary: JSONValue) throws {
-    try Self.write(Array((summary.lines + "\n").utf8), to: summaryPath)
-  }
-
-  private static func write(_ bytes: [UInt8], to path: String) throws {
-    try AtomicFile.write(bytes, to: path)
+    try AtomicFile.write(Array((summary.lines + "\n").utf8), to: summaryPath)
   }
 
   /// One run at a time in a directory; the lock goes with the process, however it ends.
@@ -177,7 +173,9 @@ package final class RunDirectory {
     let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw NetworkError.writing(file, code: errno) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      let code = errno
       close(descriptor)
+      guard code == EWOULDBLOCK else { throw NetworkError.writing(file, code: code) }
       throw RunError(
         .locked,
         "\(path): another student-train works in this directory; wait for it, or choose "

@@ -18,17 +18,19 @@ package struct SettingKey: Sendable {
   package static func keys(of method: MethodName) -> [SettingKey] {
     all.filter {
       $0.method == nil || $0.method == method.rawValue
-        || method == .crld && baseKeys.contains($0.name)
+        || method.borrowing?.keys.contains($0.name) ?? false
     }
   }
 
   /// Those that decide about a run with these settings, in the order of config.yaml.
   package static func keys(of settings: Settings) -> [SettingKey] {
-    keys(of: settings.method).filter { !baseKeys.contains($0.name) || settings.usesDecoupledLoss }
+    let borrowed = settings.method.borrowing?.keys ?? []
+    return keys(of: settings.method).filter {
+      !borrowed.contains($0.name) || settings.usesBorrowedSettings
+    }
   }
 
-  /// What CRLD takes from decoupled distillation with `crld.base=dkd`.
-  static let baseKeys: Set = ["dkd.alpha", "dkd.beta"]
+  static func named(_ name: String) -> SettingKey? { all.first { $0.name == name } }
 
   package static let all: [SettingKey] = [
     SettingKey(name: "method") { text, s throws(SettingError) in

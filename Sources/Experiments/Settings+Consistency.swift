@@ -6,9 +6,10 @@ package enum ScheduleName: String, CaseIterable, Sendable {
 }
 
 extension Settings {
-  /// Whether the loss is built of the two halves of decoupled distillation.
-  package var usesDecoupledLoss: Bool {
-    method == .dkd || method == .crld && crld.base == .dkd
+  /// Whether the settings that the method takes over from another one count.
+  var usesBorrowedSettings: Bool {
+    guard let borrowing = method.borrowing else { return false }
+    return SettingKey.named(borrowing.switchKey)?.write(self) == borrowing.value
   }
 
   /// Refuses settings that contradict each other or would do nothing in this run, and puts aside
@@ -29,12 +30,18 @@ extension Settings {
         "temperature softens the logits that are compared with a teacher's; \(method.rawValue) "
           + "compares none, so leave it out")
     }
-    if method == .crld, crld.base == .kd {
-      if let key = SettingKey.baseKeys.sorted().first(where: explicit.contains) {
+    if let borrowing = method.borrowing, !usesBorrowedSettings {
+      if let key = borrowing.keys.sorted().first(where: explicit.contains) {
         throw SettingError(
-          .usage, "\(key) belongs to another base loss of crld; add --set crld.base=dkd")
+          .usage,
+          "\(key) counts only with another setting; "
+            + "add --set \(borrowing.switchKey)=\(borrowing.value)")
       }
-      dkd = Decoupled()
+      // What a recipe says of them is put aside.
+      let defaults = Settings(method: method, student: student, dataset: dataset)
+      for key in borrowing.keys.compactMap(SettingKey.named) {
+        if let value = key.write(defaults) { try key.read(value, &self) }
+      }
     }
   }
 
@@ -47,11 +54,10 @@ extension Settings {
       }
       minimumLearningRate = 0
     case .cosine:
-      if method == .sskd {
+      if let hint = method.ownDrops {
         throw SettingError(
           explicit.isDisjoint(with: ["schedule", "method"]) ? .recipe : .usage,
-          "schedule=cosine does not go with sskd: the rate drops inside each of its parts; "
-            + "use --set sskd.drops=0.6,0.85")
+          "schedule=cosine does not go with \(method.rawValue): \(hint)")
       }
       if let key = ["lr_decay", "milestones"].first(where: explicit.contains) {
         throw SettingError(

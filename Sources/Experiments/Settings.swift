@@ -115,25 +115,15 @@ package struct Settings: Equatable, Sendable {
 
   /// What the run is too short to reach, one sentence each.
   package var unreachedEpochs: [String] {
-    guard method != .sskd else { return [] }
+    (method.ownDrops == nil ? unreachedBySchedule : []) + method.unreachedEpochs(self)
+  }
+
+  private var unreachedBySchedule: [String] {
     var notes = milestones.filter { $0 >= epochs }.map {
       "milestone \($0) lies beyond the last epoch (\(epochs)): the learning rate never drops there"
     }
     if warmupEpochs >= epochs {
       notes.append("the warm-up of \(warmupEpochs) epochs is not over in \(epochs)")
-    }
-    if method == .bkd, bkd.reweightFromEpoch >= epochs {
-      notes.append(
-        "re-weighting starts at epoch \(bkd.reweightFromEpoch) of \(epochs): this run is plain "
-          + "CE + KD; set bkd.reweight_from_epoch lower")
-    }
-    if method == .ldam, ldam.reweightFromEpoch >= epochs {
-      notes.append(
-        "re-weighting starts at epoch \(ldam.reweightFromEpoch) of \(epochs): this run is LDAM "
-          + "without its deferred re-weighting; set ldam.reweight_from_epoch lower")
-    }
-    if method == .dkd, dkd.warmup > epochs {
-      notes.append("DKD's warm-up of \(dkd.warmup) epochs is not over in \(epochs)")
     }
     return notes
   }

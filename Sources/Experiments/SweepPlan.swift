@@ -45,14 +45,17 @@ package struct SweepPlan: Sendable {
     for recipe in recipes.isEmpty ? [nil] : recipes.map(Optional.some) {
       for chosen in methods.isEmpty ? [nil] : methods.map(Optional.some) {
         let method = try chosen ?? recipe.flatMap { try settingOf($0, "method") }
-        let base = try recipe.flatMap { try settingOf($0, "crld.base") }
-        let hasBaseKeys = method?.lowercased() == "crld" && isOverDKD(axes, recipe: base)
+        let borrowing = method.flatMap { MethodName(rawValue: $0.lowercased())?.borrowing }
+        var borrowed: Set<String> = []
+        if let borrowing {
+          let inRecipe = try recipe.flatMap { try settingOf($0, borrowing.switchKey) }
+          if isOn(borrowing, axes, recipe: inRecipe) { borrowed = borrowing.keys }
+        }
         func concerns(_ key: String) -> Bool {
-          let owner = SettingKey.all.first { $0.name == key }?.method
-          guard
-            owner == nil || owner == method?.lowercased()
-              || hasBaseKeys && SettingKey.baseKeys.contains(key)
-          else { return false }
+          let owner = SettingKey.named(key)?.method
+          guard owner == nil || owner == method?.lowercased() || borrowed.contains(key) else {
+            return false
+          }
           concerned.insert(key)
           return true
         }
@@ -90,12 +93,12 @@ package struct SweepPlan: Sendable {
     return runs
   }
 
-  /// Whether `crld.base` is or becomes dkd.
-  private func isOverDKD(_ axes: [Axis], recipe: String?) -> Bool {
-    let key = "crld.base"
+  /// Whether the setting that makes borrowed ones count has that value, or takes it in some run.
+  private func isOn(_ borrowing: BorrowedSettings, _ axes: [Axis], recipe: String?) -> Bool {
+    let key = borrowing.switchKey
     let given = sets.last { Self.key($0) == key }.map { String($0.dropFirst(key.count + 1)) }
     let values = axes.first { $0.key == key }?.values ?? [given ?? recipe ?? ""]
-    return values.contains { $0.lowercased() == "dkd" }
+    return values.contains { $0.lowercased() == borrowing.value }
   }
 
   /// The key of a `key=value` text.

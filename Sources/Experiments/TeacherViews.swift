@@ -74,10 +74,13 @@ struct TeacherViews {
       guard let cache else { preconditionFailure("the cache was opened before") }
       let found = cache.identity
       datasetHash = data.train.contentHash()
-      try Self.require("dataset_hash", found.datasetHash, datasetHash)
+      try found.require(data.info, hash: datasetHash)
       for (kind, version) in data.info.augmentations.sorted(by: { $0.key < $1.key }) {
-        try Self.require(
-          "augmentation \(kind)", found.augmentations[kind] ?? "absent", version)
+        let cached = found.augmentations[kind] ?? "absent"
+        guard cached == version else {
+          throw CacheError.mismatch(
+            field: "augmentation \(kind)", expected: version, found: cached)
+        }
       }
       settings.viewSeed = found.viewSeed
       let unfinished = cache.info.unfinishedUnits
@@ -185,12 +188,6 @@ struct TeacherViews {
       ViewSet(
         plain: a.plain && b.plain, weak: min(a.weak, b.weak), strong: min(a.strong, b.strong),
         crops: a.crops && b.crops)
-    }
-  }
-
-  private static func require(_ field: String, _ cached: String, _ here: String) throws {
-    guard cached == here else {
-      throw CacheError.mismatch(field: field, expected: here, found: cached)
     }
   }
 

@@ -90,7 +90,8 @@ package struct TrainingSession {
         classCounts: classCounts, studentTaps: student.network.taps,
         teacherTaps: source.teacherTaps, studentGivesCosines: student.network.givesCosines))
     let requirements = CacheRequirements(
-      plan: plan, settings: settings, views: source.views, featureViews: source.featureViews)
+      plan: plan, settings: settings, views: source.views, featureViews: source.featureViews,
+      isPart: isPart)
     if let contents = source.contents, let identity = source.cacheIdentity {
       try requirements.require(
         in: contents, of: identity, images: images, info: data.info, dataPath: dataPath,

@@ -1,6 +1,7 @@
 import Datasets
 import Distillation
 package import Reporting
+import Tensors
 
 /// The teacher and the cache of a run that fills the cache while it trains. Data set, subset, views
 /// and view seed are the run's own settings.
@@ -45,7 +46,7 @@ extension TrainingSession {
     let start = ContinuousClock.now
     try teacher.finish(batchSize: 128) { missing in
       progress.update {
-        let rate = Double(total - missing) / seconds(ContinuousClock.now - start)
+        let rate = Double(total - missing) / (ContinuousClock.now - start).seconds
         return "filling the cache: \(grouped(missing)) views to go  \(Int(rate)) views/s  "
           + "\(durationText(Double(missing) / max(rate, 1e-9))) left"
       }

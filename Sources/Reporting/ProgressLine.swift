@@ -63,7 +63,7 @@ package final class ProgressLine {
 
 /// "1 h 05 min", "3 min 20 s", "45 s".
 package func durationText(_ seconds: Double) -> String {
-  guard seconds.isFinite, seconds >= 0 else { return "?" }
+  guard (0..<1e12).contains(seconds) else { return "?" }
   let s = Int(seconds.rounded())
   if s < 60 { return "\(s) s" }
   if s < 3600 { return "\(s / 60) min \(String(format: "%02d", s % 60)) s" }

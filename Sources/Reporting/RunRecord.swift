@@ -17,7 +17,6 @@ package struct RunRecord: Sendable {
     package var fewTop1: Double?
     package var seconds: Double?
     package var imagesPerSecond: Double?
-    package var cacheId: String?
 
     package init() {}
   }

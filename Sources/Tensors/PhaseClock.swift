@@ -71,8 +71,7 @@ package final class PhaseClock: @unchecked Sendable {
   /// Credits the time since the last change to the phase under way.
   private func settle() {
     let now = ContinuousClock.now
-    let passed = (now - since).components
-    sums[current.rawValue].seconds += Double(passed.seconds) + Double(passed.attoseconds) * 1e-18
+    sums[current.rawValue].seconds += (now - since).seconds
     since = now
   }
 }

@@ -25,7 +25,8 @@ struct Train: ParsableCommand {
         student-train --cache caches/r56 --data DIR --method dkd \\
                       --set dkd.beta=2 --student resnet20 --output runs/dkd
         student-train --teacher r56.safetensors --dataset cifar100 --data DIR \\
-                      --method kd --views weak:4 --student resnet20 --output runs/live
+                      --method kd --views weak:4 --student resnet20 \\
+                      --output runs/live
         student-train --recipe cifar100-resnet56-resnet20-crld --print-config
         student-train --teacher r56.safetensors --cache caches/r56 --write-through \\
                       --dataset cifar100 --data DIR --views weak:16,strong:16 \\
@@ -33,7 +34,7 @@ struct Train: ParsableCommand {
       """)
 
   @OptionGroup(title: "Teacher and images") var source: SourceOptions
-  @OptionGroup(title: "Storing, with --write-through") var codec: CodecOptions
+  @OptionGroup(title: "Filling a cache") var storing: WriteThroughOptions
   @OptionGroup(title: "Training") var settings: SettingOptions
   @OptionGroup var threads: ThreadOptions
 
@@ -52,7 +53,7 @@ struct Train: ParsableCommand {
   func run() throws {
     if printConfig {
       let (configuration, notes) = try source.preview(
-        settings, codec, on: threads.makeExecution(), output: output)
+        settings, storing, on: threads.makeExecution(), output: output)
       for note in notes { ProgressLine(quiet: quiet).note("note: \(note)") }
       printResult(configuration.yaml, terminator: "")
       return
@@ -67,7 +68,7 @@ struct Train: ParsableCommand {
     let signals = StopSignals()
     let progress = ProgressLine(quiet: quiet)
     let execution = try threads.makeExecution()
-    let session = try source.openSession(settings, codec, on: execution, output: output)
+    let session = try source.openSession(settings, storing, on: execution, output: output)
     for note in session.notes { progress.note("note: \(note)") }
     let directory = try RunDirectory(output, configuration: session.configuration)
     let shouldStop = { signals.pending != nil }

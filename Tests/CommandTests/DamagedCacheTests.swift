@@ -50,6 +50,35 @@ import Testing
     #expect(try SmallCache.info(cache)["content_hash"] as? String == before)
   }
 
+  /// Pages that a reader has mapped and that are gone end a process by a signal.
+  @Test func aUnitThatIsCutOffWhileItIsReadIsNamedAndTheRunGoesOnLater() throws {
+    let (scratch, unit) = try SmallCache.make()
+    let sound = try Data(contentsOf: URL(fileURLWithPath: unit))
+    let arguments = [
+      "--cache", scratch.path + "/cache", "--data", Program.digits, "--method", "kd",
+      "--student", "resnet8", "--epochs", "100", "--milestones", "none", "--eval-every", "100",
+      "--batch-size", "10", "--threads", "1", "--output", "\(scratch.path)/run",
+    ]
+    let process = Program.process("student-train", arguments)
+    let errors = Pipe()
+    (process.standardOutput, process.standardError) = (FileHandle.nullDevice, errors)
+    try process.run()
+    let metrics = URL(fileURLWithPath: scratch.path + "/run/metrics.jsonl")
+    let end = Date() + 60
+    while (try? Data(contentsOf: metrics))?.isEmpty ?? true, Date() < end { usleep(5000) }
+    #expect(truncate(unit, 8192) == 0)
+    let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit)
+    #expect(process.terminationStatus == 65)
+    #expect(text.contains("teacher-dump verify"), "\(text)")
+    let again = try Program.run("student-train", arguments)
+    #expect(again.status == 65, "\(again.errors)")
+    try sound.write(to: URL(fileURLWithPath: unit))
+    let resumed = try Program.run("student-train", arguments)
+    #expect(resumed.status == 0, "\(resumed.errors)")
+  }
+
   @Test func theJSONOfAFailedCheckSaysSo() throws {
     let (scratch, unit) = try SmallCache.make()
     var damaged = try Data(contentsOf: URL(fileURLWithPath: unit))

@@ -88,7 +88,7 @@ struct ShowTests {
     try changed.write(to: URL(fileURLWithPath: images + "/train-labels-idx1-ubyte"))
     let result = try show(40, "plain", "--data", images)
     #expect(result.status == 65, "\(result.errors)")
-    #expect(result.errors.contains("dataset_hash"))
+    #expect(result.errors.contains("datasetHash (--data)"))
   }
 
   private static func gunzip(_ file: URL) throws -> Data {

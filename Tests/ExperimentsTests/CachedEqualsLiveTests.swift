@@ -5,7 +5,7 @@ import Testing
 /// The promise of the project: training from the cache and training with the live teacher on the
 /// same views give the same bytes.
 struct CachedEqualsLiveTests {
-  @Test(arguments: ["kd", "dkd", "bkd", "sskd", "crld"])
+  @Test(arguments: MethodName.allCases.filter(\.needsTeacher).map(\.rawValue))
   func cachedTrainingGivesTheWeightsOfLiveTraining(method: String) throws {
     let job = try SmallJob()
     defer { job.remove() }

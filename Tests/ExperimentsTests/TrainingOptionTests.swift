@@ -255,6 +255,15 @@ struct TrainingOptionTests {
     }
     let same = try contents() == before
     #expect(same)
+    for totals in ["{}", "[", "{\"sums\":7}"] {
+      state.metadata["totals"] = totals
+      state.metadata["content"] = nil
+      state.metadata["content"] = state.contentHash
+      try state.write(to: path)
+      #expect(throws: StateError.self) {
+        try job.train("kd", live: false, threads: 2, into: "run")
+      }
+    }
   }
 
   @Test func runningStatisticsThatOverflowAreNotSaved() throws {
