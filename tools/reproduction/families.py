@@ -127,9 +127,9 @@ def crld(weights):
     return experiments
 
 
-# From the runs sskd-lr-*; set it again when they are repeated.
+# The smallest error of stage 1 in the runs sskd-lr-* and, over the deviation, sskd-std-lr-*; set
+# them again when those are repeated.
 SSKD_RATE = "0.5"
-# What sskd-std-lr-* must decide before the rows of features over their deviation are run.
 SSKD_STD_RATE = "0.2"
 # That of the other methods (mdistiller's): the head learns by cross entropy as they do.
 SSKD_HEAD_RATE = "0.05"
