@@ -17,7 +17,8 @@ struct LiveTeacherTests {
     let clock = PhaseClock()
     let execution = Execution(threads: 1, clock: clock)
     let teacher = LiveTeacher(
-      network, normalization: Normalization(mean: [0, 0, 0], std: [1, 1, 1]), height: 28, width: 28,
+      network, normalization: try Normalization(mean: [0, 0, 0], std: [1, 1, 1]), height: 28,
+      width: 28,
       on: execution)
     let batch = ViewBatch(
       keys: (0..<3).map { ViewKey(image: $0, view: .weak(0)) },

@@ -55,6 +55,8 @@ extension CacheIdentity {
 /// A teacher without a network: what it says is a function of image, view and tap.
 struct FakeTeacher {
   var classes = 10
+  /// Of what it says at each tap.
+  var shapes = FakeTeacher.taps
   static let taps = [
     TapShape(tap: "stage1", height: 4, width: 4, channels: 3),
     TapShape(tap: "stage2", height: 2, width: 2, channels: 5),
@@ -78,7 +80,7 @@ struct FakeTeacher {
   }
 
   func record(_ image: Int, _ request: ViewRequest) -> ViewRecord {
-    let shapes = Self.taps.filter { request.taps.contains($0.tap) }
+    let shapes = shapes.filter { request.taps.contains($0.tap) }
     return ViewRecord(
       view: request.view, pixelHash: pixelHash(image, request.view),
       logits: request.needsLogits ? logits(image, request.view) : nil,

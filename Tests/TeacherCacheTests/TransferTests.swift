@@ -152,7 +152,7 @@ import Testing
     let strange = FakeTeacher.taps.map {
       TapShape(tap: $0.tap, height: $0.height, width: $0.width, channels: $0.channels + 1)
     }
-    try teacher.dump(
+    try FakeTeacher(shapes: strange).dump(
       other.path, identity, images: Array(40..<50), views: weak(0..<1), taps: strange,
       featureViews: [.weak(0)])
     let before = try CacheReader.open(target.path).contentHash
