@@ -5,9 +5,7 @@ package import Tensors
 
 /// Where images and teacher outputs come from.
 package struct SourceOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "A cache of teacher-dump.", valueName: "dir"))
+  @Option(help: ArgumentHelp("A cache of teacher-dump.", valueName: "dir"))
   var cache: String?
   @Option(
     help: ArgumentHelp(
