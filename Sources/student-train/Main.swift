@@ -18,6 +18,7 @@ struct StudentTrain: ParsableCommand {
                       --student resnet56 --output runs/teacher
         student-train eval runs/crld --data DIR
       """,
+    version: ProgramVersion.text,
     subcommands: [
       Train.self, Eval.self, Predict.self, Export.self, Report.self, Sweep.self, Recipes.self,
     ],

@@ -17,6 +17,7 @@ struct TeacherDump: ParsableCommand {
         teacher-dump info caches/r56
         teacher-dump eval --dataset cifar100 --data DIR --teacher r56.safetensors
       """,
+    version: ProgramVersion.text,
     subcommands: [
       Dump.self, Info.self, Verify.self, Read.self, Show.self, Merge.self, Copy.self, Eval.self,
     ],

@@ -163,6 +163,20 @@ struct ExitCodeTests {
     #expect(help.output.contains("eval"))
   }
 
+  /// One version of everything: the Python package has the same.
+  @Test(arguments: ["teacher-dump", "student-train"])
+  func versionIsThatOfThePythonPackage(program: String) throws {
+    let project = try String(
+      contentsOfFile: Program.projectFolder + "/tools/python/pyproject.toml", encoding: .utf8)
+    let version = try #require(
+      project.split(separator: "\n").first { $0.hasPrefix("version = ") }?.split(separator: "\"")
+        .last)
+    let result = try Program.run(program, ["--version"])
+    #expect(result.status == 0)
+    #expect(result.output.hasPrefix("teacher-cache \(version)\n"))
+    #expect(result.output.contains("cifar-crop-flip@1"))
+  }
+
   @Test func refusesAnUnknownKernelLevel() throws {
     let process = Program.process(Self.train, ["--help"])
     process.environment = ["KERNEL_LEVEL": "mmx"]
