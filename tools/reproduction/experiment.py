@@ -1,10 +1,16 @@
 """What an experiment is: a command, what must be there before it, and the file that it leaves."""
 import dataclasses
+import json
 import pathlib
+import shlex
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 RESULTS = PROJECT / "data" / "results"
 TEACHERS = PROJECT / "data" / "results" / "teachers"
+
+
+class ReproductionError(Exception):
+    """Why an experiment or its table cannot be made."""
 
 
 @dataclasses.dataclass
@@ -51,7 +57,29 @@ class Experiment:
     def result(self):
         return RESULTS / f"{self.name}.json"
 
+    def change(self):
+        """An option that its result was made with and that it has no more, or with another value."""
+        places = {"--data", "--output", "--cache", "--threads", "--teacher", "--dataset"}
+        declared = options([*self.flags, "--seed", str(self.seed)])
+        recorded = options(shlex.split(json.loads(self.result.read_text())["command"])[1:])
+        for option, value in recorded.items():
+            if option not in places and declared.get(option) != value:
+                return f"{option} {value}, now {declared.get(option, 'left out')}"
+        return None
+
     @property
     def weights(self):
         """Where the weights of one that teaches others are kept."""
         return TEACHERS / f"{self.name}.safetensors"
+
+
+def options(words):
+    """The values of options by their names; each --set has the name of its key."""
+    values = {}
+    for name, value in zip(words, words[1:]):
+        if name == "--set":
+            key, _, value = value.partition("=")
+            name = f"--set {key}"
+        if name.startswith("--"):
+            values[name] = value
+    return values

@@ -1,6 +1,9 @@
 """Runs experiments, several at a time, and keeps what they gave."""
 import collections
+import contextlib
 import datetime
+import fcntl
+import hashlib
 import json
 import os
 import pathlib
@@ -12,13 +15,9 @@ import subprocess
 import threading
 import time
 
-from .experiment import PROJECT, RESULTS, Cache, Experiment
+from .experiment import PROJECT, RESULTS, Cache, Experiment, ReproductionError
 
 FOLDERS = {"cifar10": "cifar-10-batches-bin", "cifar100": "cifar-100-binary"}
-
-
-class ReproductionError(Exception):
-    pass
 
 
 class Runner:
@@ -26,6 +25,7 @@ class Runner:
         self.options = options
         self.threads = max(1, (os.cpu_count() or 1) // options.parallel)
         self.programs = PROJECT / ".build" / "release"
+        self.source = None
         self.turn = threading.Condition()
         self.todo = []
         self.failures = []
@@ -37,9 +37,14 @@ class Runner:
         for program in ("student-train", "teacher-dump"):
             if not (self.programs / program).exists():
                 raise ReproductionError(f"{program} is not built; run swift build -c release")
-        done = [e for e in experiments if e.result.exists()]
-        print(f"{len(done)} of {len(experiments)} experiments are done", flush=True)
-        self.todo = [job for job in with_needs(experiments) if not self.is_done(job)]
+        self.source = {"commit": source_commit(),
+                       "program": digest(self.programs / "student-train")[:16]}
+        if not self.options.no_commit:
+            commit_leftovers()
+        missing = [e for e in experiments if not e.result.exists()]
+        print(f"{len(experiments) - len(missing)} of {len(experiments)} experiments are done",
+              flush=True)
+        self.todo = [job for job in with_needs(missing) if not self.is_done(job)]
         workers = [threading.Thread(target=self.work) for _ in range(self.options.parallel)]
         for worker in workers:
             worker.start()
@@ -69,11 +74,13 @@ class Runner:
                 self.todo.remove(job)
                 self.running_jobs.add(job.name)
             try:
-                self.make(job) if isinstance(job, Cache) else self.finish(job)
-            except (ReproductionError, OSError, ValueError, subprocess.CalledProcessError) as error:
+                with self.alone(job):
+                    if not self.is_done(job):  # by another process, since we looked
+                        self.make(job) if isinstance(job, Cache) else self.finish(job)
+            except Exception as error:
                 if not self.is_stopping:
-                    self.failures.append(str(error))
-                    print(error, flush=True)
+                    self.failures.append(f"{job.name}: {error}")
+                    print(self.failures[-1], flush=True)
             finally:  # whatever went wrong, the others must not wait for it
                 with self.turn:
                     self.running_jobs.discard(job.name)
@@ -84,9 +91,29 @@ class Runner:
         return next(ready, None)
 
     def is_done(self, job):
-        if isinstance(job, Cache):
-            return (self.folder(job) / "complete").exists()
-        return job.result.exists()
+        if isinstance(job, Experiment):
+            return job.result.exists()
+        mark = self.folder(job) / "complete"  # holds the hash of the teacher's weights
+        return mark.exists() and digest(weights(job.teacher)) in ("", mark.read_text())
+
+    @contextlib.contextmanager
+    def alone(self, job):
+        """Keeps other processes with the same --work from the job."""
+        path = self.options.work / "logs" / f"{job.name}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(path, "w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise ReproductionError("another tools/reproduce is at it") from None
+            yield
+
+    def forget(self, experiments):
+        """Takes the results and the runs of experiments away, so that they are run again."""
+        for e in experiments:
+            with self.alone(e):
+                e.result.unlink(missing_ok=True)
+                shutil.rmtree(self.options.work / "runs" / e.name, ignore_errors=True)
 
     def finish(self, experiment):
         output = self.options.work / "runs" / experiment.name
@@ -119,7 +146,7 @@ class Runner:
         start = time.monotonic()
         self.call(command, cache.name)
         seconds = time.monotonic() - start
-        (folder / "complete").touch()
+        (folder / "complete").write_text(digest(weights(cache.teacher)))
         facts = json.loads(subprocess.run(
             [str(self.programs / "teacher-dump"), "info", str(folder), "--json"], check=True,
             text=True, capture_output=True).stdout)
@@ -138,13 +165,12 @@ class Runner:
         return self.options.work / "caches" / cache.name
 
     def teacher(self, teacher):
-        """The weight file of a teacher: one of ours, or a published one."""
-        if isinstance(teacher, Experiment):
-            return teacher.weights
-        if not pathlib.Path(teacher).exists():
+        """The weight file of a teacher."""
+        path = weights(teacher)
+        if not path.exists():
             raise ReproductionError(
-                f"there is no {teacher}; give the folder of the published weights as --weights")
-        return teacher
+                f"there is no {path}; give the folder of the published weights as --weights")
+        return path
 
     def data(self, dataset):
         folder = self.options.data / FOLDERS[dataset]
@@ -161,10 +187,13 @@ class Runner:
             process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT,
                                        stdin=subprocess.DEVNULL, start_new_session=True)
             self.running.add(process)
+            if self.is_stopping:  # since the others were told
+                process.send_signal(signal.SIGINT)
             status = process.wait()
             self.running.discard(process)
         if status != 0:
-            raise ReproductionError(f"{shlex.join(command)} ended with {status}; see {log}")
+            last = log.read_text(errors="replace").strip().rpartition("\n")[2]
+            raise ReproductionError(f"ended with {status}: {last}; see {log}")
 
     def keep(self, experiment, output, command):
         curve = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
@@ -178,7 +207,7 @@ class Runner:
 
     def circumstances(self):
         return {"machine": machine(self.threads), "finished": f"{now():%Y-%m-%d %H:%M} UTC",
-                "commit": commit()}
+                **self.source}
 
     def write(self, job, result):
         """Keeps what a job gave as a file of its own, with the weights of a teacher, and commits it."""
@@ -197,14 +226,21 @@ class Runner:
 
     def shortened(self, command):
         """The command with names in place of this machine's paths."""
-        places = [(str(self.programs) + "/", ""), (str(self.options.work), "WORK"),
-                  (str(self.options.weights), "WEIGHTS"), (str(self.options.data), "DATA"),
-                  (str(PROJECT) + "/", "")]
-        for index, word in enumerate(command):
+        places = [(self.programs, ""), (RESULTS, "data/results"), (self.options.work, "WORK"),
+                  (self.options.weights, "WEIGHTS"), (self.options.data, "DATA"), (PROJECT, "")]
+
+        def short(word):
             for path, name in places:
-                word = word.replace(path, name)
-            command[index] = word
-        return command
+                if word == str(path) or word.startswith(f"{path}/"):
+                    return (name + word[len(str(path)):]).lstrip("/")
+            return word
+
+        return [short(word) for word in command]
+
+
+def weights(teacher):
+    """The weight file of a teacher, which may be missing: one of ours, or a published one."""
+    return teacher.weights if isinstance(teacher, Experiment) else pathlib.Path(teacher)
 
 
 def with_needs(experiments):
@@ -232,16 +268,35 @@ def now():
 
 
 def git(*arguments):
-    return subprocess.run(["git", "-C", str(PROJECT), *arguments], check=True, text=True,
-                          capture_output=True).stdout.strip()
+    done = subprocess.run(["git", "-C", str(PROJECT), *arguments], text=True, capture_output=True)
+    if done.returncode != 0:
+        raise ReproductionError(f"git {arguments[0]}: {done.stderr.strip()}")
+    return done.stdout.strip()
 
 
-def commit():
-    """The commit of the programs; None outside a checkout."""
+def source_commit():
+    """The last commit of the programs' sources, with a + where they differ from it; None outside a
+    checkout."""
+    places = ("--", "Sources", "Package.swift", "Package.resolved")
     try:
-        return git("rev-parse", "--short=12", "HEAD")
-    except (OSError, subprocess.CalledProcessError):
+        commit = git("log", "-1", "--format=%h", "--abbrev=12", *places)
+        return commit + ("+" if git("status", "--porcelain", *places) else "")
+    except (OSError, ReproductionError):
         return None
+
+
+def commit_leftovers():
+    """Results that a process wrote and could not commit."""
+    folder = str(RESULTS)
+    if RESULTS.exists() and git("status", "--porcelain", "--", folder):
+        git("add", "--", folder)
+        git("commit", "--quiet", "-m", "Results that were not committed yet", "--", folder)
+
+
+def digest(path):
+    """SHA-256 of a file, in hex digits; empty where there is none."""
+    path = pathlib.Path(path)
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else ""
 
 
 def machine(threads):

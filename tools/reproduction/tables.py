@@ -3,9 +3,10 @@ import json
 import re
 import statistics
 
-from .experiment import PROJECT
+from .experiment import PROJECT, ReproductionError
 
 README = PROJECT / "README.md"
+EMPTY = "No results yet."
 FIGURES = [("test_top1_last", "last"), ("test_top1_best", "best"), ("many_top1", "many"),
            ("medium_top1", "medium"), ("few_top1", "few"), ("seconds", "core minutes")]
 
@@ -30,8 +31,11 @@ def write(experiments):
 def filled(text, tables):
     """The text with each table between its marks, <!-- results:NAME --> and <!-- /results:NAME -->."""
     for name, block in tables.items():
-        text = re.sub(rf"(<!-- results:{name} -->\n).*?(<!-- /results:{name} -->)",
-                      lambda marks: f"{marks[1]}{block}\n{marks[2]}", text, flags=re.DOTALL)
+        text, count = re.subn(
+            rf"(<!-- results:{name} -->\n).*?(<!-- /results:{name} -->)",
+            lambda marks: f"{marks[1]}{block}\n{marks[2]}", text, flags=re.DOTALL)
+        if count == 0 and block != EMPTY:
+            raise ReproductionError(f"README.md has no place for the results of {name}")
     return text
 
 
@@ -73,7 +77,7 @@ def table(experiments, teacher=None):
         results.setdefault(e.title, []).append(summary(e))
         published[e.title] = published.get(e.title) or e.published
     if not titles:
-        return "No results yet."
+        return EMPTY
     there = {key for rows in results.values() for s in rows for key, value in s.items()
              if value is not None}
     if not there & {"medium_top1", "few_top1"}:
@@ -103,7 +107,7 @@ def rates(experiments):
     """What the first stage's mean squared error came to at each learning rate."""
     raw, normed = (tuned(experiments, prefix) for prefix in ("sskd-lr-", "sskd-std-lr-"))
     if not raw and not normed:
-        return "No results yet."
+        return EMPTY
     columns = [("mean squared error of stage 1, third epoch", raw),
                ("with features over their deviation", normed)]
     columns = [(name, errors) for name, errors in columns if errors]
@@ -126,7 +130,7 @@ def cost(experiments):
     live = [by_name[f"cache-live-s{seed}"] for seed in (1, 2)]
     dump = cached[0].cache
     if not all(job.result.exists() for job in [*cached[:1], *live[:1], dump]):
-        return "No results yet."
+        return EMPTY
     dumped = read(dump)
     if dumped["seconds"] is None:
         return "The dump was interrupted, its time is not known."

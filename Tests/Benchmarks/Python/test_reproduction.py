@@ -67,8 +67,82 @@ class ReproductionTests(unittest.TestCase):
     def test_tables_go_between_their_marks_and_nothing_else_changes(self):
         text = "a\n<!-- results:crld -->\nold\n<!-- /results:crld -->\nb\n"
         self.assertEqual(
-            tables.filled(text, {"crld": "new", "sskd": "other"}),
+            tables.filled(text, {"crld": "new", "sskd": tables.EMPTY}),
             "a\n<!-- results:crld -->\nnew\n<!-- /results:crld -->\nb\n")
+
+    def test_a_table_without_a_place_is_an_error_unless_it_is_empty(self):
+        self.assertEqual(tables.filled("text", {"crld": "No results yet."}), "text")
+        with self.assertRaisesRegex(experiment.ReproductionError, "no place.*crld"):
+            tables.filled("text", {"crld": "| KD |"})
+
+    def test_a_result_of_other_options_is_named(self):
+        job = experiment.Experiment("kd", "bkd", "KD", "cifar100",
+                                    ("--epochs", "24", "--set", "bkd.beta=0"), seed=1)
+        with results() as keep:
+            for command, change in (
+                    ("--epochs 24 --set bkd.beta=0 --seed 1 --threads 2 --output o", None),
+                    ("--epochs 40 --set bkd.beta=0 --seed 1", "--epochs 40, now 24"),
+                    ("--epochs 24 --set bkd.beta=0.9 --seed 1", "--set bkd.beta 0.9, now 0"),
+                    ("--epochs 24 --seed 1 --nesterov --lr 1", "--nesterov --lr, now left out")):
+                keep(job, {"command": "student-train --data DATA/x " + command})
+                self.assertEqual(job.change(), change)
+
+    def test_what_is_done_needs_no_cache(self):
+        with results() as keep, work_folder() as options:
+            cache = experiment.Cache("store", pathlib.Path("missing"), "cifar100", "weak:1")
+            student = run("kd", "KD", cache=cache)
+            keep(student, {})
+            tested = a_runner(options)
+            tested.make = lambda job: self.fail("the cache is not needed")
+            with contextlib.redirect_stdout(None):
+                tested.run([student])
+
+    def test_a_cache_of_other_weights_is_not_done(self):
+        with work_folder() as options:
+            weights = options.work / "weights"
+            cache = experiment.Cache("store", weights, "cifar100", "weak:1")
+            tested = a_runner(options)
+            mark = tested.folder(cache) / "complete"
+            mark.parent.mkdir(parents=True)
+            self.assertFalse(tested.is_done(cache))
+            weights.write_text("abc")
+            # FIPS 180-2, appendix B.1
+            mark.write_text("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+            self.assertTrue(tested.is_done(cache))
+            weights.write_text("abd")
+            self.assertFalse(tested.is_done(cache))
+
+    def test_a_job_of_another_process_is_left_to_it(self):
+        with results(), work_folder() as options:
+            job = run("kd", "KD")
+            tested = a_runner(options)
+            tested.finish = lambda job: self.fail("two processes at one run")
+            with a_runner(options).alone(job), contextlib.redirect_stdout(None):
+                with self.assertRaisesRegex(experiment.ReproductionError, "another"):
+                    tested.run([job])
+
+    def test_forgotten_experiments_are_run_again(self):
+        with results() as keep, work_folder() as options:
+            job, other = run("kd", "KD"), run("ce", "CE")
+            keep(job, {})
+            keep(other, {})
+            output = options.work / "runs" / "kd"
+            output.mkdir(parents=True)
+            (output / "summary.json").touch()
+            a_runner(options).forget([job])
+            self.assertFalse(job.result.exists() or output.exists())
+            self.assertTrue(other.result.exists())
+
+    def test_commands_name_no_folder_of_this_machine(self):
+        with work_folder() as options:
+            options.data = experiment.PROJECT / "data"
+            tested = runner.Runner(options)
+            command = [str(tested.programs / "student-train"), "--data",
+                       f"{options.data}/cifar-100-binary", "--dataset", "cifar100", "--teacher",
+                       f"{experiment.TEACHERS}/ce.safetensors", "--cache", f"{options.work}/caches/a", f"{options.work}-2/a"]
+            self.assertEqual(tested.shortened(command), [
+                "student-train", "--data", "DATA/cifar-100-binary", "--dataset", "cifar100",
+                "--teacher", "data/results/teachers/ce.safetensors", "--cache", "WORK/caches/a", f"{options.work}-2/a"])
 
     def test_a_job_comes_behind_what_it_needs_and_first_runs_before_second_ones(self):
         teacher = run("teacher", "CE")
@@ -78,10 +152,7 @@ class ReproductionTests(unittest.TestCase):
         self.assertEqual([job.name for job in jobs], ["teacher", "store", "kd-0", "crld", "kd-1"])
 
     def test_a_job_waits_for_its_teacher_and_is_left_when_that_fails(self):
-        with results(), tempfile.TemporaryDirectory() as work:
-            for program in ("student-train", "teacher-dump"):
-                (pathlib.Path(work) / program).touch()
-            options = argparse.Namespace(parallel=2, work=pathlib.Path(work), no_commit=True)
+        with results(), work_folder() as options:
             teacher = run("teacher", "CE")
             cache = experiment.Cache("store", teacher, "cifar100", "weak:1")
             student, other = run("kd", "KD", cache=cache), run("other", "CE")
@@ -90,13 +161,15 @@ class ReproductionTests(unittest.TestCase):
             def finish(job):
                 started.append(job.name)
                 if job is teacher:
-                    raise runner.ReproductionError("the teacher failed")
+                    raise experiment.ReproductionError("the teacher failed")
                 job.result.write_text("{}")
 
-            tested = runner.Runner(options)
-            tested.programs, tested.finish = pathlib.Path(work), finish
-            with self.assertRaisesRegex(runner.ReproductionError, "1 failed, 2 were left.*teacher"):
-                tested.run([student, other])
+            tested = a_runner(options)
+            tested.finish = finish
+            with self.assertRaisesRegex(
+                    experiment.ReproductionError, "1 failed, 2 were left.*teacher"):
+                with contextlib.redirect_stdout(None):
+                    tested.run([student, other])
             self.assertEqual(sorted(started), ["other", "teacher"])
 
     def test_an_interrupted_dump_leaves_the_time_of_a_whole_one(self):
@@ -111,6 +184,7 @@ class ReproductionTests(unittest.TestCase):
                 tested = runner.Runner(argparse.Namespace(
                     parallel=1, work=work, data=work, weights=work, no_commit=True))
                 tested.programs, tested.data = work, lambda dataset: work
+                tested.source = {}
                 tested.folder(cache).mkdir(parents=True)  # begun by a dump that was stopped
                 with mock.patch.object(runner, "RESULTS", experiment.RESULTS):
                     with contextlib.redirect_stdout(None):
@@ -120,6 +194,22 @@ class ReproductionTests(unittest.TestCase):
 
 def run(name, title, **fields):
     return experiment.Experiment(name, "bkd", title, "cifar100", (), **fields)
+
+
+@contextlib.contextmanager
+def work_folder():
+    """Options with a --work of its own, in which programs seem to be built."""
+    with tempfile.TemporaryDirectory() as work:
+        work = pathlib.Path(work).resolve()
+        for program in ("student-train", "teacher-dump"):
+            (work / program).touch()
+        yield argparse.Namespace(parallel=2, work=work, data=work, weights=work, no_commit=True)
+
+
+def a_runner(options):
+    tested = runner.Runner(options)
+    tested.programs = options.work
+    return tested
 
 
 @contextlib.contextmanager
