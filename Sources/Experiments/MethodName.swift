@@ -38,6 +38,11 @@ package enum MethodName: String, CaseIterable, Sendable {
   package func unreachedEpochs(_ settings: Settings) -> [String] {
     let epochs = settings.epochs
     switch self {
+    case .ce where settings.ce.beta > 0 && settings.ce.reweightFromEpoch >= epochs:
+      return [
+        "re-weighting starts at epoch \(settings.ce.reweightFromEpoch) of \(epochs): this run is "
+          + "plain CE; set ce.reweight_from_epoch lower"
+      ]
     case .bkd where settings.bkd.reweightFromEpoch >= epochs:
       return [
         "re-weighting starts at epoch \(settings.bkd.reweightFromEpoch) of \(epochs): this run is "
@@ -71,7 +76,10 @@ package enum MethodName: String, CaseIterable, Sendable {
     let smoothing = settings.labelSmoothing
     let method: any DistillationMethod
     switch self {
-    case .ce: method = CrossEntropyMethod(labelSmoothing: smoothing)
+    case .ce:
+      method = CrossEntropyMethod(
+        classCounts: run.classCounts, beta: settings.ce.beta,
+        reweightFromEpoch: settings.ce.reweightFromEpoch, labelSmoothing: smoothing)
     case .kd:
       method = KnowledgeDistillationMethod(
         temperature: settings.temperature, ceWeight: settings.kd.ceWeight,

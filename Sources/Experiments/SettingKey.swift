@@ -97,6 +97,8 @@ package struct SettingKey: Sendable {
     },
     channels("mean", \.mean, positive: false),
     channels("std", \.std, positive: true),
+    number("ce.beta", \.ce.beta, from: 0, below: 1),
+    count("ce.reweight_from_epoch", \.ce.reweightFromEpoch, 0...1_000_000),
     number("kd.ce_weight", \.kd.ceWeight, from: 0),
     number("kd.kd_weight", \.kd.kdWeight, from: 0),
     number("dkd.ce_weight", \.dkd.ceWeight, from: 0),

@@ -3,6 +3,11 @@ package import Distillation
 
 /// Every hyper-parameter of a run, resolved: what config.yaml holds and what a run is compared by.
 package struct Settings: Equatable, Sendable {
+  package struct CrossEntropy: Equatable, Sendable {
+    /// Of the effective number that weights the classes; 0 for no weights.
+    package var beta = 0.0
+    package var reweightFromEpoch = 0
+  }
   package struct Hinton: Equatable, Sendable {
     package var ceWeight = 0.1
     package var kdWeight = 0.9
@@ -63,6 +68,7 @@ package struct Settings: Equatable, Sendable {
   package var plainViews = false  // --augment none
   package var mean: [Float]?
   package var std: [Float]?
+  package var ce = CrossEntropy()
   package var kd = Hinton()
   package var dkd = Decoupled()
   package var bkd = Balanced()

@@ -71,15 +71,17 @@ package final class TrainingRun {
   }
 
   private func trainToTheEnd(shouldSave: () -> Bool, shouldStop: () -> Bool) throws -> JSONValue {
+    var before = EpochMeter.Part()
     if case .started(let state) = directory.progress {
       try trainer.restore(state, path: directory.statePath)
       saved = (trainer.epoch, trainer.stepInEpoch)
+      before = EpochMeter.Part(of: state)
       progress.note("going on from epoch \(trainer.epoch + 1), step \(trainer.stepInEpoch + 1)")
     }
     try directory.keepMetrics(epochs: trainer.epoch)
     if let images = inputs.cachedImages { try RunImages.write(images, to: directory.path) }
     var meter = EpochMeter(
-      waited: inputs.teacher?.secondsWaited, imagesBefore: trainer.totals.images)
+      waited: inputs.teacher?.secondsWaited, images: trainer.totals.images, before: before)
     while !trainer.isFinished {
       try trainer.trainOneStep()
       meter.images = trainer.totals.images
@@ -89,11 +91,11 @@ package final class TrainingRun {
         progress.update { stepLine(meter) }
       }
       if shouldStop() {
-        try save()
+        try save(meter)
         throw Stopped()
       }
       if shouldSave() {
-        try save()
+        try save(meter)
         progress.note("saved before epoch \(trainer.epoch + 1), step \(trainer.stepInEpoch + 1)")
       }
     }
@@ -136,18 +138,19 @@ package final class TrainingRun {
     try directory.appendMetrics(metricsLine(epoch, accuracy, meter))
     progress.note(epochLine(epoch, accuracy, meter))
     trainer.beginEpoch()
-    try save()
-    meter = EpochMeter(waited: inputs.teacher?.secondsWaited, imagesBefore: 0)
+    meter = EpochMeter(waited: inputs.teacher?.secondsWaited)
+    try save(meter)
   }
 
   /// The state is what a resumed run reads; it is written last, so it never runs ahead.
-  private func save() throws {
+  private func save(_ meter: EpochMeter) throws {
     try trainer.checkState()
     try weights(inputs.student).write(to: directory.lastWeights)
     if let average = trainer.average {
       try weights(average.network).write(to: directory.averageWeights)
     }
-    try trainer.state().write(to: directory.statePath)
+    let time = meter.part(waited: inputs.teacher?.secondsWaited)
+    try trainer.state(notes: time.metadata).write(to: directory.statePath)
     saved = (trainer.epoch, trainer.stepInEpoch)
   }
 

@@ -39,6 +39,27 @@ struct RunTests {
     }
   }
 
+  @Test func anInterruptedEpochTookTheTimeOfAllItsParts() throws {
+    let job = try SmallJob(images: 80)  // three steps an epoch
+    defer { job.remove() }
+    try job.dump()
+    for pause: UInt32 in [700_000, 0] {  // after the first step, and after the second
+      #expect(throws: Stopped.self) {
+        try job.train("kd", live: false, threads: 2, into: "run", epochs: 1) {
+          usleep(pause)
+          return true
+        }
+      }
+    }
+    try job.train("kd", live: false, threads: 2, into: "run", epochs: 1)
+    let line = try job.text("run/metrics.jsonl")
+    let epoch = try #require(
+      JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+    let seconds = try #require(epoch["seconds"] as? Double)
+    #expect((0.7..<10).contains(seconds))
+    #expect(abs(try #require(epoch["images_per_second"] as? Double) * seconds - 80) < 1e-6)
+  }
+
   @Test func anEpochsLineHasEveryField() throws {
     let job = try SmallJob(images: 40)
     defer { job.remove() }

@@ -241,5 +241,10 @@ struct SettingsTests {
     #expect(margins.unreachedEpochs.contains { $0.contains("ldam.reweight_from_epoch") })
     margins.epochs = 200
     #expect(margins.unreachedEpochs.isEmpty)
+    var weighted = Settings(method: .ce, student: "resnet32_s", dataset: .cifar10)
+    weighted.ce.reweightFromEpoch = weighted.epochs
+    #expect(weighted.unreachedEpochs.isEmpty)
+    weighted.ce.beta = 0.9999
+    #expect(weighted.unreachedEpochs.contains { $0.contains("ce.reweight_from_epoch") })
   }
 }

@@ -51,11 +51,15 @@ def bkd():
                        (*method, *common(1)), seed=seed, cache=store)
             for key, title, method in (("kd", "KD", kd), ("bkd", "BKD", bkd))
             for seed in range(1, 4)]
+        # Without a teacher: what re-weighting alone gives, plain and with margins.
         experiments += [
-            Experiment(f"bkd-{dataset}-ldam-s{seed}", "bkd", "LDAM-DRW", dataset,
-                       (*flags("--method ldam --set ldam.reweight_from_epoch=32 "
-                               "--student resnet32_s_normed"), *common(1)),
-                       seed=seed, published=published_ldam)
+            Experiment(f"bkd-{dataset}-{key}-s{seed}", "bkd", title, dataset,
+                       (*flags(method), *common(1)), seed=seed, published=published)
+            for key, title, method, published in (
+                ("drw", "CE-DRW", "--method ce --set ce.beta=0.9999 "
+                 "--set ce.reweight_from_epoch=32 --student resnet32_s", ""),
+                ("ldam", "LDAM-DRW", "--method ldam --set ldam.reweight_from_epoch=32 "
+                 "--student resnet32_s_normed", published_ldam))
             for seed in range(3)]
         if dataset == "cifar10":
             experiments += [

@@ -13,7 +13,9 @@ extension Trainer {
   /// Everything that the rest of the run depends on: weights, running statistics, their moving
   /// average, momentum, adapters, the place in the run and the sums of the epoch under way. Views,
   /// order and rates are pure functions of the place, so there is no generator to save.
-  package func state() throws -> SafeTensors {
+  ///
+  /// - Parameter notes: metadata of the caller's own.
+  package func state(notes: [String: String] = [:]) throws -> SafeTensors {
     var tensors: [String: StateTensor] = [:]
     for (name, tensor) in task.student.state(metadata: [:]).tensors {
       tensors["weights." + name] = tensor
@@ -31,9 +33,8 @@ extension Trainer {
       }
     }
     let totals = String(decoding: try JSONEncoder.sorted.encode(totals), as: UTF8.self)
-    var state = SafeTensors(
-      metadata: ["version": Self.version, "step": String(step), "totals": totals],
-      tensors: tensors)
+    let place = ["version": Self.version, "step": String(step), "totals": totals]
+    var state = SafeTensors(metadata: place.merging(notes) { own, _ in own }, tensors: tensors)
     state.metadata["content"] = state.contentHash
     return state
   }

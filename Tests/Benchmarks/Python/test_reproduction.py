@@ -139,10 +139,12 @@ class ReproductionTests(unittest.TestCase):
             tested = runner.Runner(options)
             command = [str(tested.programs / "student-train"), "--data",
                        f"{options.data}/cifar-100-binary", "--dataset", "cifar100", "--teacher",
-                       f"{experiment.TEACHERS}/ce.safetensors", "--cache", f"{options.work}/caches/a", f"{options.work}-2/a"]
+                       f"{experiment.TEACHERS}/ce.safetensors", "--cache", f"{options.work}/caches/a",
+                       f"{options.work}-2/a"]
             self.assertEqual(tested.shortened(command), [
                 "student-train", "--data", "DATA/cifar-100-binary", "--dataset", "cifar100",
-                "--teacher", "data/results/teachers/ce.safetensors", "--cache", "WORK/caches/a", f"{options.work}-2/a"])
+                "--teacher", "data/results/teachers/ce.safetensors", "--cache", "WORK/caches/a",
+                f"{options.work}-2/a"])
 
     def test_a_job_comes_behind_what_it_needs_and_first_runs_before_second_ones(self):
         teacher = run("teacher", "CE")
