@@ -61,9 +61,9 @@ def threads(result):
 
 
 def long_tailed(experiments, prefix):
-    """With what each student gains over the teacher, which is the first of the rows."""
+    """With what each student gains over the teacher."""
     rows = [e for e in experiments if e.name.startswith(prefix)]
-    return table(rows, teacher=rows[0])
+    return table(rows, teacher=next(e for e in rows if e.keeps_weights))
 
 
 def table(experiments, teacher=None):
