@@ -1,4 +1,5 @@
 package import Datasets
+import Foundation
 
 /// What a cache holds about one view of an image.
 package struct CachedView: Sendable {
@@ -137,8 +138,9 @@ package final class CacheReader: Sendable {
     return index
   }
 
-  /// Reads one byte of each page of a record; their sum keeps the compiler from leaving it out.
-  package func touch(_ key: ViewKey, tap: String?) {
+  /// Asks the system for the pages of a record, all at once: reading them would wait for one after
+  /// the other, since the map is opened without read-ahead.
+  package func prefetch(_ key: ViewKey, tap: String?) {
     let recordKey = RecordKey(image: key.image, view: key.view)
     let bytes: UnsafeRawBufferPointer?
     if let tap {
@@ -146,10 +148,10 @@ package final class CacheReader: Sendable {
     } else {
       bytes = try? unit(holding: key)?.block(recordKey).bytes
     }
-    guard let bytes else { return }
-    var sum: UInt8 = 0
-    for offset in stride(from: 0, to: bytes.count, by: 4096) { sum &+= bytes[offset] }
-    withExtendedLifetime(sum) {}
+    guard let bytes, let start = bytes.baseAddress else { return }
+    let before = Int(bitPattern: start) % Int(sysconf(Int32(_SC_PAGESIZE)))
+    let page = UnsafeMutableRawPointer(mutating: start - before)
+    _ = madvise(page, before + bytes.count, Int32(MADV_WILLNEED))  // advice: it may be refused
   }
 
   private func unit(for key: ViewKey) throws(CacheError) -> UnitReader {

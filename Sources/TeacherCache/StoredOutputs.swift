@@ -20,9 +20,9 @@ package protocol StoredOutputs: AnyObject, Sendable {
     _ key: ViewKey, tap: String, into values: UnsafeMutableBufferPointer<Float>
   ) throws(CacheError) -> UInt64
 
-  /// Brings what is stored of a view into memory, so that reading it will not wait for a disk. Does
-  /// nothing where it is missing or damaged: reading says so.
-  func touch(_ key: ViewKey, tap: String?)
+  /// Has what is stored of a view brought into memory, so that reading it will not wait for a disk.
+  /// Does nothing where it is missing or damaged: reading says so.
+  func prefetch(_ key: ViewKey, tap: String?)
 }
 
 extension CacheReader: StoredOutputs {}

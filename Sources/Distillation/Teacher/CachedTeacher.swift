@@ -95,7 +95,7 @@ package final class CachedTeacher: TeacherSource {
     let (cache, renderer) = (cache, renderer)
     prefetching.async {
       for key in keys {
-        cache.touch(CachedTeacher.storedKey(key, tap: tap, in: cache, renderer), tap: tap)
+        cache.prefetch(CachedTeacher.storedKey(key, tap: tap, in: cache, renderer), tap: tap)
       }
     }
   }
