@@ -2,7 +2,8 @@ import Datasets
 import TeacherCache
 import Tensors
 
-/// What `--version` prints: the version, and what decides whether two installations share a cache.
+/// What `--version` prints: the version, what two installations must have in common to share a
+/// cache, and the kernels that this processor gets.
 package enum ProgramVersion {
   package static let number = "1.0.0"
 

@@ -34,10 +34,12 @@ package enum MethodName: String, CaseIterable, Sendable {
     return BorrowedSettings(keys: ["dkd.alpha", "dkd.beta"], switchKey: "crld.base", value: "dkd")
   }
 
-  /// What of the method a run of so many epochs does not reach, one sentence each.
+  /// What of the method's settings has no effect in a run of so many epochs, one sentence each.
   package func unreachedEpochs(_ settings: Settings) -> [String] {
     let epochs = settings.epochs
     switch self {
+    case .ce where settings.ce.beta == 0 && settings.ce.reweightFromEpoch > 0:
+      return ["ce.reweight_from_epoch has no effect without ce.beta"]
     case .ce where settings.ce.beta > 0 && settings.ce.reweightFromEpoch >= epochs:
       return [
         "re-weighting starts at epoch \(settings.ce.reweightFromEpoch) of \(epochs): this run is "

@@ -91,11 +91,11 @@ package final class TrainingRun {
         progress.update { stepLine(meter) }
       }
       if shouldStop() {
-        try save(meter)
+        try save(meter.part(waited: inputs.teacher?.secondsWaited))
         throw Stopped()
       }
       if shouldSave() {
-        try save(meter)
+        try save(meter.part(waited: inputs.teacher?.secondsWaited))
         progress.note("saved before epoch \(trainer.epoch + 1), step \(trainer.stepInEpoch + 1)")
       }
     }
@@ -138,18 +138,19 @@ package final class TrainingRun {
     try directory.appendMetrics(metricsLine(epoch, accuracy, meter))
     progress.note(epochLine(epoch, accuracy, meter))
     trainer.beginEpoch()
+    try save(EpochMeter.Part())
     meter = EpochMeter(waited: inputs.teacher?.secondsWaited)
-    try save(meter)
   }
 
   /// The state is what a resumed run reads; it is written last, so it never runs ahead.
-  private func save(_ meter: EpochMeter) throws {
+  ///
+  /// - Parameter time: what the epoch under way has taken.
+  private func save(_ time: EpochMeter.Part) throws {
     try trainer.checkState()
     try weights(inputs.student).write(to: directory.lastWeights)
     if let average = trainer.average {
       try weights(average.network).write(to: directory.averageWeights)
     }
-    let time = meter.part(waited: inputs.teacher?.secondsWaited)
     try trainer.state(notes: time.metadata).write(to: directory.statePath)
     saved = (trainer.epoch, trainer.stepInEpoch)
   }

@@ -140,7 +140,10 @@ package final class CacheReader: Sendable {
 
   /// Asks the system for the pages of a record, all at once: reading them would wait for one after
   /// the other, since the map is opened without read-ahead.
-  package func prefetch(_ key: ViewKey, tap: String?) {
+  ///
+  /// - Returns: whether the system took note; false where the record is missing or damaged.
+  @discardableResult
+  package func prefetch(_ key: ViewKey, tap: String?) -> Bool {
     let recordKey = RecordKey(image: key.image, view: key.view)
     let bytes: UnsafeRawBufferPointer?
     if let tap {
@@ -148,10 +151,10 @@ package final class CacheReader: Sendable {
     } else {
       bytes = try? unit(holding: key)?.block(recordKey).bytes
     }
-    guard let bytes, let start = bytes.baseAddress else { return }
+    guard let bytes, let start = bytes.baseAddress else { return false }
     let before = Int(bitPattern: start) % Int(sysconf(Int32(_SC_PAGESIZE)))
     let page = UnsafeMutableRawPointer(mutating: start - before)
-    _ = madvise(page, before + bytes.count, Int32(MADV_WILLNEED))  // advice: it may be refused
+    return madvise(page, before + bytes.count, Int32(MADV_WILLNEED)) == 0
   }
 
   private func unit(for key: ViewKey) throws(CacheError) -> UnitReader {

@@ -37,7 +37,7 @@ package final class GrowingCache: StoredOutputs, @unchecked Sendable {
   }
 
   /// Nothing: what was written a moment ago is in memory.
-  package func prefetch(_ key: ViewKey, tap: String?) {}
+  package func prefetch(_ key: ViewKey, tap: String?) -> Bool { false }
 
   /// (image, view) pairs that the teacher has not been evaluated on.
   package var missing: Int { journals.reduce(0) { $0 + ($1?.missing ?? 0) } }

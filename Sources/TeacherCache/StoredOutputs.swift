@@ -22,7 +22,8 @@ package protocol StoredOutputs: AnyObject, Sendable {
 
   /// Has what is stored of a view brought into memory, so that reading it will not wait for a disk.
   /// Does nothing where it is missing or damaged: reading says so.
-  func prefetch(_ key: ViewKey, tap: String?)
+  @discardableResult
+  func prefetch(_ key: ViewKey, tap: String?) -> Bool
 }
 
 extension CacheReader: StoredOutputs {}

@@ -242,9 +242,12 @@ struct SettingsTests {
     margins.epochs = 200
     #expect(margins.unreachedEpochs.isEmpty)
     var weighted = Settings(method: .ce, student: "resnet32_s", dataset: .cifar10)
-    weighted.ce.reweightFromEpoch = weighted.epochs
     #expect(weighted.unreachedEpochs.isEmpty)
+    weighted.ce.reweightFromEpoch = weighted.epochs
+    #expect(weighted.unreachedEpochs.contains { $0.contains("no effect without ce.beta") })
     weighted.ce.beta = 0.9999
-    #expect(weighted.unreachedEpochs.contains { $0.contains("ce.reweight_from_epoch") })
+    #expect(weighted.unreachedEpochs.contains { $0.contains("ce.reweight_from_epoch lower") })
+    weighted.ce.reweightFromEpoch -= 1
+    #expect(weighted.unreachedEpochs.isEmpty)
   }
 }

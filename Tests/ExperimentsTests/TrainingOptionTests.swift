@@ -148,6 +148,22 @@ struct TrainingOptionTests {
     #expect(line[method] as? Double == line["loss"] as? Double)
   }
 
+  @Test func classWeightsOfCrossEntropyComeOnInTheirEpoch() throws {
+    let job = try SmallJob(images: 40)  // not equally many of each class
+    defer { job.remove() }
+    func train(_ name: String, _ sets: String...) throws -> Weights {
+      try job.train("ce", live: true, threads: 2, into: name, epochs: 2, sets: sets)
+    }
+    let plain = try train("plain")
+    let late = try train("late", "ce.beta=0.9999", "ce.reweight_from_epoch=2")
+    let deferred = try train("deferred", "ce.beta=0.9999", "ce.reweight_from_epoch=1")
+    let whole = try train("whole", "ce.beta=0.9999")
+    #expect(
+      [late == plain, deferred == plain, whole == plain, whole == deferred] == [
+        true, false, false, false,
+      ])
+  }
+
   @Test func marginsNeedAStudentThatGivesCosines() throws {
     let job = try SmallJob(images: 40)
     defer { job.remove() }

@@ -74,6 +74,15 @@ import Testing
     }
     #expect(try CacheReader.verify(directory.path).recordsChecked == 3 * (2 + 2 * 2))
     #expect(reader.holds(ViewKey(image: 1, view: .weak(5))) == false)
+    // The system would refuse an address inside a page.
+    for (view, tap, isThere) in [
+      (View.weak(0), nil, true), (.weak(5), nil, false), (.weak(5), "stage2", true),
+      (.weak(1), "stage2", false),
+    ] {
+      for image in 1...3 {
+        #expect(reader.prefetch(ViewKey(image: image, view: view), tap: tap) == isThere)
+      }
+    }
     #expect(
       throws: CacheError.missing(
         what: "features of stage1 for image 1, weak:1", path: directory.path)

@@ -30,6 +30,10 @@ class Cache:
     def needs(self):
         return [self.teacher] if isinstance(self.teacher, Experiment) else []
 
+    def change(self):
+        """An option that it was dumped with and that is another now; None without one."""
+        return change(self.result, ["--views", self.views, *self.flags])
+
 
 @dataclasses.dataclass
 class Experiment:
@@ -58,19 +62,24 @@ class Experiment:
         return RESULTS / f"{self.name}.json"
 
     def change(self):
-        """An option that its result was made with and that it has no more, or with another value."""
-        places = {"--data", "--output", "--cache", "--threads", "--teacher", "--dataset"}
-        declared = options([*self.flags, "--seed", str(self.seed)])
-        recorded = options(shlex.split(json.loads(self.result.read_text())["command"])[1:])
-        for option, value in recorded.items():
-            if option not in places and declared.get(option) != value:
-                return f"{option} {value}, now {declared.get(option, 'left out')}"
-        return None
+        """An option that its result was made with and that is another now; None without one."""
+        return change(self.result, [*self.flags, "--seed", str(self.seed)])
 
     @property
     def weights(self):
         """Where the weights of one that teaches others are kept."""
         return TEACHERS / f"{self.name}.safetensors"
+
+
+def change(result, declared):
+    """The first option whose value in a result's command is not that of the words `declared`."""
+    places = {"--data", "--output", "--cache", "--threads", "--teacher", "--dataset"}
+    now = options(declared)
+    then = options(shlex.split(json.loads(result.read_text())["command"])[1:])
+    for option in {**then, **now}:
+        if option not in places and now.get(option) != then.get(option):
+            return f"{option} {then.get(option, 'left out')}, now {now.get(option, 'left out')}"
+    return None
 
 
 def options(words):

@@ -15,7 +15,7 @@ import subprocess
 import threading
 import time
 
-from .experiment import PROJECT, RESULTS, Cache, Experiment, ReproductionError
+from .experiment import PROJECT, RESULTS, TEACHERS, Cache, Experiment, ReproductionError
 
 FOLDERS = {"cifar10": "cifar-10-batches-bin", "cifar100": "cifar-100-binary"}
 
@@ -26,6 +26,7 @@ class Runner:
         self.threads = max(1, (os.cpu_count() or 1) // options.parallel)
         self.programs = PROJECT / ".build" / "release"
         self.source = None
+        self.repeated = set()  # names of finished experiments that are to be run again
         self.turn = threading.Condition()
         self.todo = []
         self.failures = []
@@ -41,7 +42,9 @@ class Runner:
                        "program": digest(self.programs / "student-train")[:16]}
         if not self.options.no_commit:
             commit_leftovers()
-        missing = [e for e in experiments if not e.result.exists()]
+        if self.options.repeat:
+            self.repeated = {e.name for e in experiments}
+        missing = [e for e in experiments if not self.is_done(e)]
         print(f"{len(experiments) - len(missing)} of {len(experiments)} experiments are done",
               flush=True)
         self.todo = [job for job in with_needs(missing) if not self.is_done(job)]
@@ -52,9 +55,10 @@ class Runner:
             for worker in workers:
                 worker.join()
         except KeyboardInterrupt:
-            self.is_stopping = True
-            for process in list(self.running):
-                process.send_signal(signal.SIGINT)
+            with self.turn:
+                self.is_stopping = True
+                for process in self.running:
+                    process.send_signal(signal.SIGINT)
             raise
         if self.failures:
             raise ReproductionError(
@@ -75,6 +79,8 @@ class Runner:
                 self.running_jobs.add(job.name)
             try:
                 with self.alone(job):
+                    if job.name in self.repeated:
+                        self.forget(job)
                     if not self.is_done(job):  # by another process, since we looked
                         self.make(job) if isinstance(job, Cache) else self.finish(job)
             except Exception as error:
@@ -92,9 +98,13 @@ class Runner:
 
     def is_done(self, job):
         if isinstance(job, Experiment):
-            return job.result.exists()
-        mark = self.folder(job) / "complete"  # holds the hash of the teacher's weights
-        return mark.exists() and digest(weights(job.teacher)) in ("", mark.read_text())
+            return job.result.exists() and job.name not in self.repeated
+        teacher = digest(weights(job.teacher))
+        return self.mark(job).exists() and teacher in ("", self.mark(job).read_text())
+
+    def mark(self, cache):
+        """Is there when the cache is whole, and holds the hash of its teacher's weights."""
+        return self.folder(cache) / "complete"
 
     @contextlib.contextmanager
     def alone(self, job):
@@ -108,12 +118,11 @@ class Runner:
                 raise ReproductionError("another tools/reproduce is at it") from None
             yield
 
-    def forget(self, experiments):
-        """Takes the results and the runs of experiments away, so that they are run again."""
-        for e in experiments:
-            with self.alone(e):
-                e.result.unlink(missing_ok=True)
-                shutil.rmtree(self.options.work / "runs" / e.name, ignore_errors=True)
+    def forget(self, experiment):
+        """Takes its result and its run away, so that it is run from the start."""
+        experiment.result.unlink(missing_ok=True)
+        shutil.rmtree(self.options.work / "runs" / experiment.name, ignore_errors=True)
+        self.repeated.discard(experiment.name)
 
     def finish(self, experiment):
         output = self.options.work / "runs" / experiment.name
@@ -137,6 +146,8 @@ class Runner:
     def make(self, cache):
         print(f"{now():%H:%M} cache {cache.name}", flush=True)
         folder = self.folder(cache)
+        if self.mark(cache).exists() and self.mark(cache).read_text() != "":
+            shutil.rmtree(folder)  # of other weights of its teacher, since it counts as missing
         is_new = not folder.exists()
         command = [
             str(self.programs / "teacher-dump"), "--dataset", cache.dataset, "--data",
@@ -146,7 +157,7 @@ class Runner:
         start = time.monotonic()
         self.call(command, cache.name)
         seconds = time.monotonic() - start
-        (folder / "complete").write_text(digest(weights(cache.teacher)))
+        self.mark(cache).write_text(digest(weights(cache.teacher)))
         facts = json.loads(subprocess.run(
             [str(self.programs / "teacher-dump"), "info", str(folder), "--json"], check=True,
             text=True, capture_output=True).stdout)
@@ -186,11 +197,13 @@ class Runner:
             # A session of its own: Ctrl-C reaches the programs once, through us.
             process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT,
                                        stdin=subprocess.DEVNULL, start_new_session=True)
-            self.running.add(process)
-            if self.is_stopping:  # since the others were told
-                process.send_signal(signal.SIGINT)
+            with self.turn:
+                self.running.add(process)
+                if self.is_stopping:  # since the others were told
+                    process.send_signal(signal.SIGINT)
             status = process.wait()
-            self.running.discard(process)
+            with self.turn:
+                self.running.discard(process)
         if status != 0:
             last = log.read_text(errors="replace").strip().rpartition("\n")[2]
             raise ReproductionError(f"ended with {status}: {last}; see {log}")
@@ -221,8 +234,7 @@ class Runner:
         if isinstance(job, Experiment) and job.keeps_weights:
             files.append(str(job.weights))
         with self.turn:
-            git("add", "--", *files)
-            git("commit", "--quiet", "-m", f"Result of {job.name}", "--", *files)
+            keep(files, f"Result of {job.name}")
 
     def shortened(self, command):
         """The command with names in place of this machine's paths."""
@@ -277,7 +289,7 @@ def git(*arguments):
 def source_commit():
     """The last commit of the programs' sources, with a + where they differ from it; None outside a
     checkout."""
-    places = ("--", "Sources", "Package.swift", "Package.resolved")
+    places = ("--", "Sources", "Package.swift")
     try:
         commit = git("log", "-1", "--format=%h", "--abbrev=12", *places)
         return commit + ("+" if git("status", "--porcelain", *places) else "")
@@ -285,12 +297,18 @@ def source_commit():
         return None
 
 
+def keep(files, message):
+    """Commits those of some files that differ from the last commit; another process may have."""
+    git("add", "--", *files)
+    if git("status", "--porcelain", "--", *files):
+        git("commit", "--quiet", "-m", message, "--", *files)
+
+
 def commit_leftovers():
-    """Results that a process wrote and could not commit."""
-    folder = str(RESULTS)
-    if RESULTS.exists() and git("status", "--porcelain", "--", folder):
-        git("add", "--", folder)
-        git("commit", "--quiet", "-m", "Results that were not committed yet", "--", folder)
+    """Results that a process wrote and could not commit; not those that are missing."""
+    files = [str(path) for path in (*RESULTS.glob("*.json"), *TEACHERS.glob("*.safetensors"))]
+    if files:
+        keep(files, "Results that were not committed yet")
 
 
 def digest(path):

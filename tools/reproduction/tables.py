@@ -25,18 +25,23 @@ def write(experiments):
         "cache": table(family(experiments, "cache")),
         "cost": cost(experiments),
     }
-    README.write_text(filled(README.read_text(), tables))
+    text, lost = filled(README.read_text(), tables)
+    README.write_text(text)
+    if lost:
+        raise ReproductionError(f"README.md has no place for the results of {', '.join(lost)}")
 
 
 def filled(text, tables):
-    """The text with each table between its marks, <!-- results:NAME --> and <!-- /results:NAME -->."""
+    """The text with each table between its marks, <!-- results:NAME --> and <!-- /results:NAME -->,
+    and the names of tables that have results and no place."""
+    lost = []
     for name, block in tables.items():
         text, count = re.subn(
             rf"(<!-- results:{name} -->\n).*?(<!-- /results:{name} -->)",
             lambda marks: f"{marks[1]}{block}\n{marks[2]}", text, flags=re.DOTALL)
         if count == 0 and block != EMPTY:
-            raise ReproductionError(f"README.md has no place for the results of {name}")
-    return text
+            lost.append(name)
+    return text, lost
 
 
 def family(experiments, name):

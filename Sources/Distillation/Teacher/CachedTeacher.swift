@@ -30,7 +30,7 @@ package final class CachedTeacher: TeacherSource {
   private let renderer: ViewRenderer
   private let execution: Execution
   private var waited = Duration.zero
-  /// Waits for the disk while the cores compute; a record that is in memory costs it microseconds.
+  /// Finds the records, which may wait for the disk, while the cores compute.
   private let prefetching = DispatchQueue(label: "prefetch", qos: .utility)
   package let taps: [TapShape]
 

@@ -68,12 +68,21 @@ class ReproductionTests(unittest.TestCase):
         text = "a\n<!-- results:crld -->\nold\n<!-- /results:crld -->\nb\n"
         self.assertEqual(
             tables.filled(text, {"crld": "new", "sskd": tables.EMPTY}),
-            "a\n<!-- results:crld -->\nnew\n<!-- /results:crld -->\nb\n")
+            ("a\n<!-- results:crld -->\nnew\n<!-- /results:crld -->\nb\n", []))
 
     def test_a_table_without_a_place_is_an_error_unless_it_is_empty(self):
-        self.assertEqual(tables.filled("text", {"crld": "No results yet."}), "text")
-        with self.assertRaisesRegex(experiment.ReproductionError, "no place.*crld"):
-            tables.filled("text", {"crld": "| KD |"})
+        with results() as keep, tempfile.TemporaryDirectory() as folder:
+            readme = pathlib.Path(folder) / "README.md"
+            readme.write_text("<!-- results:crld -->\nold\n<!-- /results:crld -->\n")
+            with mock.patch.object(tables, "README", readme):
+                tables.write(self.experiments)  # there are no results
+                self.assertIn("No results yet.", readme.read_text())
+                by_name = {e.name: e for e in self.experiments}
+                for name in ("crld-kd-s0", "crld-full-kd-s0"):
+                    keep(by_name[name], {"summary": {"test_top1_last": 70.5}})
+                with self.assertRaisesRegex(experiment.ReproductionError, "no place.*of crld-full,"):
+                    tables.write(self.experiments)
+                self.assertIn("| KD | 1 | 70.50 | 70.66 |", readme.read_text())
 
     def test_a_result_of_other_options_is_named(self):
         job = experiment.Experiment("kd", "bkd", "KD", "cifar100",
@@ -83,7 +92,8 @@ class ReproductionTests(unittest.TestCase):
                     ("--epochs 24 --set bkd.beta=0 --seed 1 --threads 2 --output o", None),
                     ("--epochs 40 --set bkd.beta=0 --seed 1", "--epochs 40, now 24"),
                     ("--epochs 24 --set bkd.beta=0.9 --seed 1", "--set bkd.beta 0.9, now 0"),
-                    ("--epochs 24 --seed 1 --nesterov --lr 1", "--nesterov --lr, now left out")):
+                    ("--epochs 24 --set bkd.beta=0 --seed 1 --lr 1", "--lr 1, now left out"),
+                    ("--epochs 24 --seed 1", "--set bkd.beta left out, now 0")):
                 keep(job, {"command": "student-train --data DATA/x " + command})
                 self.assertEqual(job.change(), change)
 
@@ -121,17 +131,48 @@ class ReproductionTests(unittest.TestCase):
                 with self.assertRaisesRegex(experiment.ReproductionError, "another"):
                     tested.run([job])
 
-    def test_forgotten_experiments_are_run_again(self):
+    def test_a_repeated_experiment_begins_anew_when_its_turn_comes(self):
         with results() as keep, work_folder() as options:
-            job, other = run("kd", "KD"), run("ce", "CE")
-            keep(job, {})
-            keep(other, {})
-            output = options.work / "runs" / "kd"
-            output.mkdir(parents=True)
-            (output / "summary.json").touch()
-            a_runner(options).forget([job])
-            self.assertFalse(job.result.exists() or output.exists())
-            self.assertTrue(other.result.exists())
+            jobs = [run("kd", "KD"), run("ce", "CE")]
+            for job in jobs:
+                keep(job, {"age": "old"})
+                (options.work / "runs" / job.name).mkdir(parents=True)
+            options.parallel, options.repeat = 1, True
+            tested = a_runner(options)
+
+            def finish(job):
+                self.assertFalse(job.result.exists() or (options.work / "runs" / job.name).exists())
+                if job is jobs[0]:
+                    self.assertTrue(jobs[1].result.exists())
+                keep(job, {"age": "new"})
+
+            tested.finish = finish
+            with contextlib.redirect_stdout(None):
+                tested.run(jobs)
+            self.assertEqual([json.loads(job.result.read_text())["age"] for job in jobs],
+                             ["new", "new"])
+
+    def test_results_that_were_left_are_committed_and_no_deletion_is(self):
+        with tempfile.TemporaryDirectory() as folder:
+            project = pathlib.Path(folder)
+            store = project / "results"
+            store.mkdir()
+            with mock.patch.multiple(runner, PROJECT=project, RESULTS=store,
+                                     TEACHERS=store / "teachers"):
+                runner.git("init", "--quiet")
+                for name, value in (("user.name", "a"), ("user.email", "a@b")):
+                    runner.git("config", name, value)
+                (store / "gone.json").write_text("{}")
+                runner.commit_leftovers()
+                (store / "gone.json").unlink()
+                (store / "new.json").write_text("{}")
+                (store / "half.part").write_text("{")
+                runner.commit_leftovers()
+                runner.commit_leftovers()  # nothing is left: no error
+                self.assertEqual(runner.git("ls-files").split(),
+                                 ["results/gone.json", "results/new.json"])
+                with self.assertRaisesRegex(experiment.ReproductionError, "git add: .*missing"):
+                    runner.keep([str(store / "missing.json")], "message")
 
     def test_commands_name_no_folder_of_this_machine(self):
         with work_folder() as options:
@@ -184,7 +225,8 @@ class ReproductionTests(unittest.TestCase):
                 program.chmod(0o755)
                 keep(cache, {"seconds": 90, "info": {"content_hash": known}})
                 tested = runner.Runner(argparse.Namespace(
-                    parallel=1, work=work, data=work, weights=work, no_commit=True))
+                    parallel=1, work=work, data=work, weights=work, no_commit=True,
+                    repeat=False))
                 tested.programs, tested.data = work, lambda dataset: work
                 tested.source = {}
                 tested.folder(cache).mkdir(parents=True)  # begun by a dump that was stopped
@@ -205,7 +247,8 @@ def work_folder():
         work = pathlib.Path(work).resolve()
         for program in ("student-train", "teacher-dump"):
             (work / program).touch()
-        yield argparse.Namespace(parallel=2, work=work, data=work, weights=work, no_commit=True)
+        yield argparse.Namespace(
+            parallel=2, work=work, data=work, weights=work, no_commit=True, repeat=False)
 
 
 def a_runner(options):
