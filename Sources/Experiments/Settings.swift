@@ -119,7 +119,7 @@ package struct Settings: Equatable, Sendable {
     return (info.mean, info.std)
   }
 
-  /// What the run is too short to reach, one sentence each.
+  /// What of the settings has no effect in the run, mostly since it is too short; one sentence each.
   package var unreachedEpochs: [String] {
     (method.ownDrops == nil ? unreachedBySchedule : []) + method.unreachedEpochs(self)
   }
@@ -127,6 +127,9 @@ package struct Settings: Equatable, Sendable {
   private var unreachedBySchedule: [String] {
     var notes = milestones.filter { $0 >= epochs }.map {
       "milestone \($0) lies beyond the last epoch (\(epochs)): the learning rate never drops there"
+    }
+    if warmupEpochs == 1 {
+      notes.append("a warm-up of one epoch is none: it has the full rate already; use 2 or more")
     }
     if warmupEpochs >= epochs {
       notes.append("the warm-up of \(warmupEpochs) epochs is not over in \(epochs)")

@@ -236,6 +236,8 @@ struct SettingsTests {
     #expect(notes.contains { $0.contains("re-weighting starts at epoch 160") })
     settings.epochs = 200
     #expect(settings.unreachedEpochs.isEmpty)
+    settings.warmupEpochs = 1
+    #expect(settings.unreachedEpochs.contains { $0.contains("warm-up of one epoch") })
     var margins = Settings(method: .ldam, student: "resnet32_s_normed", dataset: .cifar10)
     margins.epochs = 160
     #expect(margins.unreachedEpochs.contains { $0.contains("ldam.reweight_from_epoch") })
