@@ -23,22 +23,26 @@ def bkd():
     are on from epoch 32 (of 160). The warm-up of five epochs would be one, which has the full rate
     already. On CIFAR-10 KD, whose gradient begins three times as large as that of cross entropy, then
     hardly leaves the largest class for two epochs; so there the five epochs stay, and runs without
-    them show the difference. On CIFAR-100 KD learns faster than CE without them too; there it is runs
-    with them that show it.
+    them show the difference, also those of students whose teacher had none. On CIFAR-100 KD learns
+    faster than CE without them too; there it is runs with them that show it.
     """
-    three = [1, 2, 3]
+    three = {"ce": [0, 1, 2], "kd": [1, 2, 3], "bkd": [1, 2, 3], "drw": [0, 1, 2], "ldam": [0, 1, 2]}
     return [
-        *long_tailed("cifar10", 5, dict.fromkeys(("ce", "kd", "bkd", "drw", "ldam"), three)),
-        *long_tailed("cifar10", 1, {"ce": [0, 1], "kd": [1], "bkd": [1], "ldam": [0]}),
-        *long_tailed("cifar100", 1, {"ce": [0, 1, 2], "kd": three, "bkd": three,
-                                     "drw": [0, 1, 2], "ldam": [0, 1, 2]}),
-        *long_tailed("cifar100", 5, {"ce": [1], "kd": [1], "bkd": [1]}),
+        *long_tailed("cifar10", three, warmup=5, mark="-warm"),
+        *long_tailed("cifar10", {"kd": [1], "bkd": [1]}, warmup=5, teacher_warmup=1,
+                     mark="-mixed", note=", teacher without warm-up"),
+        *long_tailed("cifar10", {"ce": [0, 1], "kd": [1], "bkd": [1], "ldam": [0]},
+                     note=", no warm-up"),
+        *long_tailed("cifar100", three),
+        *long_tailed("cifar100", {"ce": [1], "kd": [1], "bkd": [1]}, warmup=5, teacher_warmup=1,
+                     mark="-warm", note=", warm-up"),
         *full_bkd(),
     ]
 
 
-def long_tailed(dataset, warmup, seeds):
-    """The rows of one data set with so many epochs of warm-up, and the seeds of each."""
+def long_tailed(dataset, seeds, warmup=1, teacher_warmup=None, mark="", note=""):
+    """Rows of one data set: the seeds of each, the epochs of warm-up of it and of its teacher, and what
+    ends its runs' names and its title."""
     common = flags(f"{LONG_TAILED} --epochs 40 --milestones 32,36 --warmup-epochs {warmup} "
                    "--eval-every 8")
     student = "--student resnet32_s"
@@ -54,25 +58,28 @@ def long_tailed(dataset, warmup, seeds):
         "ldam": ("LDAM-DRW", "--method ldam --set ldam.reweight_from_epoch=32 "
                  f"{student}_normed", ldam),
     }
-    # Rows beside those that a table is about say how they differ.
-    note = {("cifar10", 1): ", no warm-up", ("cifar100", 5): ", warm-up"}.get((dataset, warmup), "")
-    mark = "-warm" if warmup > 1 else ""
+
+    def cache(key):
+        return long_tailed_cache(dataset, teacher_warmup or warmup) if key in ("kd", "bkd") else None
+
     return [
         Experiment(f"bkd-{dataset}-{key}{mark}-s{seed}", "bkd", title + note, dataset,
-                   (*flags(method), *common), seed=seed, published=published,
-                   cache=long_tailed_cache(dataset) if key in ("kd", "bkd") else None,
+                   (*flags(method), *common), seed=seed, published=published, cache=cache(key),
                    keeps_weights=key == "ce" and seed == 0)
         for key, (title, method, published) in rows.items() for seed in seeds.get(key, [])]
 
 
-def long_tailed_teacher(dataset):
+def long_tailed_teacher(dataset, warmup=1):
     """Of all its students; none has its seed, since it would start from its own initial weights."""
-    return long_tailed(dataset, 1, {"ce": [0]})[0]
+    form = {"cifar10": {1: ("", ", no warm-up"), 5: ("-warm", "")}, "cifar100": {1: ("", "")}}
+    mark, note = form[dataset][warmup]
+    return long_tailed(dataset, {"ce": [0]}, warmup=warmup, mark=mark, note=note)[0]
 
 
-def long_tailed_cache(dataset):
+def long_tailed_cache(dataset, warmup=1):
     """As many rounds as the longest student has epochs: every epoch a new view, as online."""
-    return Cache(f"{dataset}-lt100", long_tailed_teacher(dataset), dataset, "weak:40",
+    mark = "" if warmup == 1 else "-warm"
+    return Cache(f"{dataset}-lt100{mark}", long_tailed_teacher(dataset, warmup), dataset, "weak:40",
                  flags("--subset exp:100"))
 
 

@@ -66,14 +66,13 @@ def threads(result):
 
 
 def long_tailed(experiments, prefix):
-    """With what each student gains over the teacher."""
-    rows = [e for e in experiments if e.name.startswith(prefix)]
-    return table(rows, teacher=next(e for e in rows if e.keeps_weights))
+    """With what each student gains over its teacher."""
+    return table([e for e in experiments if e.name.startswith(prefix)], has_gains=True)
 
 
-def table(experiments, teacher=None):
+def table(experiments, has_gains=False):
     """A row for every title: mean ± sample standard deviation over its seeds."""
-    titles, results, published = [], {}, {}
+    titles, results, published, teachers = [], {}, {}, {}
     for e in experiments:
         if not e.result.exists():
             continue
@@ -81,6 +80,7 @@ def table(experiments, teacher=None):
             titles.append(e.title)
         results.setdefault(e.title, []).append(summary(e))
         published[e.title] = published.get(e.title) or e.published
+        teachers[e.title] = e.cache.teacher if e.cache else None
     if not titles:
         return EMPTY
     there = {key for rows in results.values() for s in rows for key, value in s.items()
@@ -88,24 +88,29 @@ def table(experiments, teacher=None):
     if not there & {"medium_top1", "few_top1"}:
         there.discard("many_top1")  # in a balanced set it is the whole
     figures = [(key, name) for key, name in FIGURES if key in there]
-    has_teacher = teacher is not None and teacher.result.exists()
     head = ["", "runs"] + [name for _, name in figures]
-    if has_teacher:
+    if has_gains:
         head.append("− teacher")
-        reference = read(teacher)["summary"]["test_top1_last"]
     if any(published.values()):
         head.append("published")
     lines = markdown(head)
     for title in titles:
         rows = results[title]
         cells = [title, str(len(rows))] + [spread(key, rows) for key, _ in figures]
-        if has_teacher:
-            gain = statistics.mean(s["test_top1_last"] for s in rows) - reference
-            cells.append("" if title == teacher.title else f"{gain:+.2f}")
+        if has_gains:
+            cells.append(gain(rows, teachers[title]))
         if any(published.values()):
             cells.append(published[title])
         lines.append(row(cells))
     return "\n".join(lines)
+
+
+def gain(summaries, teacher):
+    """Points that students are above their teacher; empty for rows without one."""
+    if teacher is None or not teacher.result.exists():
+        return ""
+    mean = statistics.mean(s["test_top1_last"] for s in summaries)
+    return f"{mean - read(teacher)['summary']['test_top1_last']:+.2f}"
 
 
 def rates(experiments):

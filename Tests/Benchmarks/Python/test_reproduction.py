@@ -45,7 +45,9 @@ class ReproductionTests(unittest.TestCase):
 
     def test_a_student_is_compared_with_its_teacher(self):
         with results() as keep:
-            teacher, student = run("ce-s0", "CE", keeps_weights=True), run("bkd-s1", "BKD")
+            teacher = run("ce-s0", "CE")
+            cache = experiment.Cache("store", teacher, "cifar100", "weak:1")
+            student = run("bkd-s1", "BKD", cache=cache)
             keep(teacher, {"summary": {"test_top1_last": 35.5}})
             keep(student, {"summary": {"test_top1_last": 37.0}})
             self.assertEqual(
