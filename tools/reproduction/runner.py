@@ -45,8 +45,7 @@ class Runner:
         if self.options.repeat:
             self.repeated = {e.name for e in experiments}
         missing = [e for e in experiments if not self.is_done(e)]
-        print(f"{len(experiments) - len(missing)} of {len(experiments)} experiments are done",
-              flush=True)
+        say(f"{len(experiments) - len(missing)} of {len(experiments)} experiments are done")
         self.todo = [job for job in with_needs(missing) if not self.is_done(job)]
         workers = [threading.Thread(target=self.work) for _ in range(self.options.parallel)]
         for worker in workers:
@@ -86,7 +85,7 @@ class Runner:
             except Exception as error:
                 if not self.is_stopping:
                     self.failures.append(f"{job.name}: {error}")
-                    print(self.failures[-1], flush=True)
+                    say(self.failures[-1])
             finally:  # whatever went wrong, the others must not wait for it
                 with self.turn:
                     self.running_jobs.discard(job.name)
@@ -127,7 +126,7 @@ class Runner:
     def finish(self, experiment):
         output = self.options.work / "runs" / experiment.name
         command = self.command(experiment, output)
-        print(f"{now():%H:%M} {experiment.name}", flush=True)
+        say(f"{now():%H:%M} {experiment.name}")
         self.call(command, experiment.name)
         if experiment.keeps_weights:
             experiment.weights.parent.mkdir(parents=True, exist_ok=True)
@@ -144,7 +143,7 @@ class Runner:
         return command + (["--teacher", str(self.teacher(e.live))] if e.live else [])
 
     def make(self, cache):
-        print(f"{now():%H:%M} cache {cache.name}", flush=True)
+        say(f"{now():%H:%M} cache {cache.name}")
         folder = self.folder(cache)
         if self.mark(cache).exists() and self.mark(cache).read_text() != "":
             shutil.rmtree(folder)  # of other weights of its teacher, since it counts as missing
@@ -211,7 +210,7 @@ class Runner:
     def keep(self, experiment, output, command):
         curve = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
         summary = json.loads((output / "summary.json").read_text())
-        print(f"{now():%H:%M} {experiment.name}: {summary['test_top1_last']:.2f} %", flush=True)
+        say(f"{now():%H:%M} {experiment.name}: {summary['test_top1_last']:.2f} %")
         self.write(experiment, {
             "name": experiment.name, "family": experiment.family, "title": experiment.title,
             "dataset": experiment.dataset, "seed": experiment.seed,
@@ -273,6 +272,12 @@ def with_needs(experiments):
     for experiment in sorted(experiments, key=turn):
         add(experiment)
     return list(jobs.values())
+
+
+def say(text):
+    """Prints; who reads it may go away, the experiments go on."""
+    with contextlib.suppress(BrokenPipeError):
+        print(text, flush=True)
 
 
 def now():
