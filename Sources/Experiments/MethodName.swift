@@ -40,25 +40,27 @@ package enum MethodName: String, CaseIterable, Sendable {
     switch self {
     case .ce where settings.ce.beta == 0 && settings.ce.reweightFromEpoch > 0:
       return ["ce.reweight_from_epoch has no effect without ce.beta"]
-    case .ce where settings.ce.beta > 0 && settings.ce.reweightFromEpoch >= epochs:
-      return [
-        "re-weighting starts at epoch \(settings.ce.reweightFromEpoch) of \(epochs): this run is "
-          + "plain CE; set ce.reweight_from_epoch lower"
-      ]
-    case .bkd where settings.bkd.reweightFromEpoch >= epochs:
-      return [
-        "re-weighting starts at epoch \(settings.bkd.reweightFromEpoch) of \(epochs): this run is "
-          + "plain CE + KD; set bkd.reweight_from_epoch lower"
-      ]
-    case .ldam where settings.ldam.reweightFromEpoch >= epochs:
-      return [
-        "re-weighting starts at epoch \(settings.ldam.reweightFromEpoch) of \(epochs): this run is "
-          + "LDAM without its deferred re-weighting; set ldam.reweight_from_epoch lower"
-      ]
+    case .ce where settings.ce.beta > 0:
+      return missedReweighting(settings.ce.reweightFromEpoch, of: epochs, leaving: "plain CE")
+    case .bkd:
+      return missedReweighting(
+        settings.bkd.reweightFromEpoch, of: epochs, leaving: "plain CE + KD")
+    case .ldam:
+      return missedReweighting(
+        settings.ldam.reweightFromEpoch, of: epochs, leaving: "LDAM without re-weighting")
     case .dkd where settings.dkd.warmup > epochs:
       return ["DKD's warm-up of \(settings.dkd.warmup) epochs is not over in \(epochs)"]
     default: return []
     }
+  }
+
+  /// What a run is that ends before its classes are re-weighted; empty where it does not.
+  private func missedReweighting(_ start: Int, of epochs: Int, leaving rest: String) -> [String] {
+    guard start >= epochs else { return [] }
+    return [
+      "re-weighting starts at epoch \(start) of \(epochs): this run is \(rest); set "
+        + "\(rawValue).reweight_from_epoch lower"
+    ]
   }
 
   /// The training program of a run.

@@ -83,9 +83,11 @@ def change(result, declared):
 
 
 def options(words):
-    """The values of options by their names; each --set has the name of its key."""
+    """The values of options by their names; each --set has the name of its key, a flag is "given"."""
     values = {}
-    for name, value in zip(words, words[1:]):
+    for name, value in zip(words, [*words[1:], "--"]):
+        if value.startswith("--"):
+            value = "given"
         if name == "--set":
             key, _, value = value.partition("=")
             name = f"--set {key}"

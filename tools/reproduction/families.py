@@ -187,11 +187,22 @@ def sskd(weights):
         ("hot-head-free", f"SSKD, earlier stages go on, the head at {SSKD_RATE} too", SSKD_RATE,
          "--set sskd.freeze=false", 1),
     ]
+    # All at once for as long as each stage has by itself: is it the order or the time?
+    brief = (*flags("--epochs 11 --set sskd.stage_epochs=6.5 --set sskd.head_epochs=4.5"),
+             *flags(head + joint))
+    short_rows = [("joint-short", "SSKD, all stages at once, 11 epochs", SSKD_RATE, ""),
+                  ("std-joint-short",
+                   "SSKD, all stages at once, 11 epochs, features over their deviation",
+                   SSKD_STD_RATE, std)]
     return tuning + [
         Experiment(f"sskd-{key}-s{seed}", "sskd", title, "cifar100",
                    (*common, "--epochs", "24", "--lr", rate, *flags(text)), seed=seed,
                    cache=store)
-        for key, title, rate, text, seeds in rows for seed in range(seeds)]
+        for key, title, rate, text, seeds in rows for seed in range(seeds)
+    ] + [
+        Experiment(f"sskd-{key}-s0", "sskd", title, "cifar100",
+                   (*common, *brief, "--lr", rate, *flags(text)), cache=store)
+        for key, title, rate, text in short_rows]
 
 
 def cache():

@@ -95,6 +95,8 @@ class ReproductionTests(unittest.TestCase):
                     ("--epochs 40 --set bkd.beta=0 --seed 1", "--epochs 40, now 24"),
                     ("--epochs 24 --set bkd.beta=0.9 --seed 1", "--set bkd.beta 0.9, now 0"),
                     ("--epochs 24 --set bkd.beta=0 --seed 1 --lr 1", "--lr 1, now left out"),
+                    ("--nesterov --set bkd.beta=0 --epochs 24 --seed 1",
+                     "--nesterov given, now left out"),
                     ("--epochs 24 --seed 1", "--set bkd.beta left out, now 0")):
                 keep(job, {"command": "student-train --data DATA/x " + command})
                 self.assertEqual(job.change(), change)
