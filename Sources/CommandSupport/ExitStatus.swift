@@ -40,6 +40,7 @@ package func runProgram<Command: ParsableCommand>(_ type: Command.Type) -> Never
   raiseFileLimit()
   do {
     try capKernelLevel()
+    try requireCommand(of: type, in: CommandLine.arguments.dropFirst())
     var command = try Command.parseAsRoot()
     try command.run()
     exit(0)
@@ -86,6 +87,23 @@ private func capKernelLevel() throws {
       "the environment variable KERNEL_LEVEL is \"\(name)\"; expected one of "
         + KernelLevel.names.joined(separator: ", "))
   }
+}
+
+/// No command takes a word before its own name: what stands there and is none is a slip.
+private func requireCommand(
+  of program: any ParsableCommand.Type, in words: ArraySlice<String>
+) throws {
+  let words = words.first == "help" ? words.dropFirst() : words
+  guard let word = words.first, !word.hasPrefix("-") else { return }
+  let names = program.configuration.subcommands.map {
+    $0.configuration.commandName ?? "\($0)".lowercased()
+  }
+  guard !names.contains(word), word != "help" else { return }
+  throw Failure(
+    Status.usage,
+    "there is no command \"\(word)\"; did you mean "
+      + nearest(to: word, in: names).joined(separator: " or ") + "? All of them: "
+      + names.joined(separator: ", "))
 }
 
 func leave(_ failure: Failure) -> Never {
@@ -144,7 +162,7 @@ private func status(of error: NetworkError) -> Int32 {
 private func status(of error: CacheError) -> Int32 {
   switch error {
   case .notACache, .missing: Status.noInput
-  case .noManifest, .mismatch, .corrupt, .truncated, .version, .unstorable: Status.data
+  case .noManifest, .mismatch, .unlike, .corrupt, .truncated, .version, .unstorable: Status.data
   case .locked: Status.tryAgain
   case .diskFull, .io: Status.io
   case .permission: Status.permission

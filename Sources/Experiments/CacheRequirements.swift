@@ -118,15 +118,19 @@ struct CacheRequirements {
     return words.joined(separator: " ")
   }
 
-  /// The needed views as `--views` takes them, with what the cache has as the number of rounds.
+  /// The needed views as `--views` takes them, with what the cache has as the number of rounds; a
+  /// kind that it lacks altogether begins with a pool of 16 at most.
   private static func list(_ views: Set<View>, _ held: ViewSet) -> String {
     var set = ViewSet()
+    func rounds(_ needed: Int, _ held: Int) -> Int {
+      held == 0 ? min(needed, 16) : max(needed, held)
+    }
     for view in views {
       switch view {
       case .plain: set.plain = true
       case .weak where held.crops: set.crops = true
-      case .weak(let round): set.weak = max(set.weak, held.weak, round + 1)
-      case .strong(let round): set.strong = max(set.strong, held.strong, round + 1)
+      case .weak(let round): set.weak = max(set.weak, rounds(round + 1, held.weak))
+      case .strong(let round): set.strong = max(set.strong, rounds(round + 1, held.strong))
       case .crop: set.crops = true
       }
     }

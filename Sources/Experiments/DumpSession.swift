@@ -87,11 +87,12 @@ package final class DumpSession {
     let clock = ContinuousClock()
     let start = clock.now
     let total = units.reduce(0) { $0 + $1.images.count * $1.requests.count }
-    var done = 0
+    var (done, kept) = (0, 0)
     for (number, work) in units.enumerated() {
       let unit = try writer.begin(work)
       let remaining = unit.remainingImages
-      done += (work.images.count - remaining.count) * work.requests.count
+      let found = (work.images.count - remaining.count) * work.requests.count
+      (done, kept) = (done + found, kept + found)
       let perBatch = max(request.batchSize / work.requests.count, 1)
       for first in stride(from: 0, to: remaining.count, by: perBatch) {
         let batch = Array(remaining[first..<min(first + perBatch, remaining.count)])
@@ -99,10 +100,10 @@ package final class DumpSession {
         let records = try evaluate(batch, work.requests) { views in
           done += views
           progress.update {
-            let rate = Double(done) / (clock.now - start).seconds
-            return "unit \(number + 1)/\(units.count)  \(grouped(done)) of \(grouped(total)) "
-              + "views  \(Int(rate)) views/s  "
-              + "\(durationText(Double(total - done) / max(rate, 1e-9))) left"
+            let rate = Double(done - kept) / (clock.now - start).seconds
+            return "\(grouped(done)) of \(grouped(total)) views  "
+              + "\(durationText(Double(total - done) / max(rate, 1e-9))) left  "
+              + "\(Int(rate)) views/s  unit \(number + 1)/\(units.count)"
           }
           isStopping = shouldStop()
           return isStopping
@@ -118,7 +119,7 @@ package final class DumpSession {
       try unit.seal()
     }
     progress.clear()
-    return DumpReport(views: total, seconds: (clock.now - start).seconds)
+    return DumpReport(views: total - kept, kept: kept, seconds: (clock.now - start).seconds)
   }
 
   /// What the teacher says about views of a few images, found a batch at a time.
@@ -148,5 +149,7 @@ package final class DumpSession {
 package struct DumpReport: Sendable {
   /// (image, view) pairs that the teacher was evaluated on.
   package let views: Int
+  /// Those that an interrupted dump had seen of the units that this one finished.
+  package let kept: Int
   package let seconds: Double
 }

@@ -86,12 +86,22 @@ package final class RunDirectory {
     close(lock)
   }
 
+  /// Refuses the folder of a run or of a cache for the output of something else.
+  package static func requireOther(_ path: String) throws(RunError) {
+    try requireNoCache(path)
+    guard has("config.yaml", path) else { return }
+    throw RunError(.cannotCreate, "\(path) holds a run; choose another --output")
+  }
+
+  private static func requireNoCache(_ path: String) throws(RunError) {
+    guard has(CacheManifest.fileName, path) else { return }
+    throw RunError(.cannotCreate, "\(path) is a teacher cache; choose another --output")
+  }
+
   /// Whether the folder holds a run of this configuration; false where it holds none.
   private static func holds(_ configuration: RunConfiguration, _ path: String) throws -> Bool {
     guard let data = FileManager.default.contents(atPath: path + "/config.yaml") else {
-      if has(CacheManifest.fileName, path) {
-        throw RunError(.cannotCreate, "\(path) is a teacher cache; choose another --output")
-      }
+      try requireNoCache(path)
       guard !has("config.yaml", path) else {
         throw RunError(.permission, "\(path)/config.yaml cannot be read; ask its owner")
       }
@@ -149,17 +159,14 @@ package final class RunDirectory {
   }
 
   /// The metrics of the finished epochs, oldest first.
-  package func metrics() throws -> [[String: Any]] {
-    let data = FileManager.default.contents(atPath: metricsPath) ?? Data()
-    let lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
-    return try lines.enumerated().filter { !$1.isEmpty }.map { number, line in
-      guard let object = (try? JSONSerialization.jsonObject(with: line)) as? [String: Any] else {
-        throw RunError(
-          .malformed,
-          "\(metricsPath): line \(number + 1) is not a JSON object; restore the file, or delete the "
-            + "run's folder to begin again")
-      }
-      return object
+  package func metrics() throws -> [EpochMetrics] {
+    do {
+      return try EpochMetrics.lines(of: readIfPresent(metricsPath) ?? Data())
+    } catch let error as MalformedLine {
+      throw RunError(
+        .malformed,
+        "\(metricsPath): line \(error.number) has no numbers of an epoch; restore the file, or delete "
+          + "the run's folder to begin again")
     }
   }
 

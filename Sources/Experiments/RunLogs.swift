@@ -8,7 +8,7 @@ extension RunDirectory {
   /// Both are pure functions of it, so whatever a killed run left behind is put right. A program that
   /// is reading along keeps its place: lines are added at the end, or cut off there.
   func refreshLogs() throws {
-    let lines = try metrics().compactMap(EpochMetrics.init)
+    let lines = try metrics()
     let configuration = FileManager.default.contents(atPath: path + "/config.yaml") ?? Data()
     try Self.update(path + "/summary.csv", to: Array(EpochMetrics.table(lines).utf8))
     try Self.update(

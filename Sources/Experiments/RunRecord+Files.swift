@@ -8,10 +8,8 @@ extension RunRecord {
   /// - Parameter summary: of a run whose summary.json is not written yet.
   /// - Throws: `SettingError` for a folder without a run, ``RunError`` for damaged files.
   package init(directory: String, summary unwritten: JSONValue? = nil) throws {
-    let contents = { (name: String) in
-      FileManager.default.contents(atPath: directory + "/" + name)
-    }
-    guard let configuration = contents("config.yaml") else {
+    let contents = { (name: String) in try readIfPresent(directory + "/" + name) }
+    guard let configuration = try contents("config.yaml") else {
       throw SettingError(
         .missingFile,
         "\(directory) holds no run: there is no config.yaml in it; give the --output of a "
@@ -19,7 +17,7 @@ extension RunRecord {
     }
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
-    let data = unwritten.map { Data($0.text.utf8) } ?? contents("summary.json")
+    let data = try unwritten.map { Data($0.text.utf8) } ?? contents("summary.json")
     var summary = Summary()
     if let data {
       guard let found = try? decoder.decode(Summary.self, from: data) else {
@@ -28,22 +26,34 @@ extension RunRecord {
       summary = found
     }
     var evaluation = RunEvaluation()
-    if let data = contents(RunEvaluation.name) {
+    if let data = try contents(RunEvaluation.name) {
       guard let found = RunEvaluation(json: data) else {
         throw Self.damaged("\(directory)/\(RunEvaluation.name)")
       }
       evaluation = found
     }
+    let lines = try contents("metrics.jsonl") ?? Data()
+    guard let metrics = try? EpochMetrics.lines(of: lines) else {
+      throw Self.damaged(directory + "/metrics.jsonl")
+    }
     self.init(
       name: directory, configuration: String(decoding: configuration, as: UTF8.self),
-      metrics: EpochMetrics.lines(of: contents("metrics.jsonl") ?? Data()), summary: summary,
-      evaluation: evaluation)
+      metrics: metrics, summary: summary, evaluation: evaluation)
   }
 
   private static func damaged(_ path: String) -> RunError {
     RunError(
       .malformed,
       "\(path) is not what student-train writes; delete it, and the report goes without")
+  }
+}
+
+/// The bytes of a file; nil where there is none, an error where it cannot be read.
+func readIfPresent(_ path: String) throws -> Data? {
+  do { return try Data(contentsOf: URL(fileURLWithPath: path)) } catch let error as CocoaError
+    where error.code == .fileReadNoSuchFile
+  {
+    return nil
   }
 }
 

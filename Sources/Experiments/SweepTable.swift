@@ -12,13 +12,19 @@ package struct SweepOutcome: Sendable {
   package init(_ run: SweepRun, status: Int32, folder: String) {
     self.run = run
     self.status = status
+    struct Value: Decodable {
+      let number: Double?
+      init(from decoder: any Decoder) throws {
+        number = try? decoder.singleValueContainer().decode(Double.self)
+      }
+    }
     guard status == 0, let data = FileManager.default.contents(atPath: folder + "/summary.json"),
-      let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any]
+      let found = try? JSONDecoder().decode([String: Value].self, from: data)
     else {
       summary = [:]
       return
     }
-    summary = object.compactMapValues { ($0 as? NSNumber)?.doubleValue }
+    summary = found.compactMapValues(\.number)
   }
 
   package init(_ run: SweepRun, status: Int32, summary: [String: Double]) {

@@ -105,7 +105,7 @@ package final class TrainingRun {
     // Before the report, which says what the cache holds.
     try session.finishCache(progress: progress, shouldStop: shouldStop)
     let summary = try makeSummary(accuracy)
-    let seconds = try directory.metrics().compactMap { $0["seconds"] as? Double }.reduce(0, +)
+    let seconds = try directory.metrics().compactMap { $0.values["seconds"] }.reduce(0, +)
     let assessment = RunAssessment(inputs: inputs, settings: settings, execution: execution)
     try directory.writeReport(
       assessment.evaluation(answers: accuracy.answers, trainingSeconds: seconds),
@@ -130,9 +130,8 @@ package final class TrainingRun {
       }
       lastAccuracy = accuracy
     }
-    let best = try directory.metrics().compactMap { $0[selection.key] as? Double }.max()
-    // A number that was written and read may be off in its last bit; accuracies differ by far more.
-    if let top1 = accuracy?.deciding, top1 > (best ?? -1) + 1e-9 {
+    let best = try directory.metrics().compactMap { $0.values[selection.key] }.max()
+    if let top1 = accuracy?.deciding, top1 > best ?? -1 {
       try weights(inputs.student).write(to: directory.bestWeights)
     }
     try directory.appendMetrics(metricsLine(epoch, accuracy, meter))
@@ -206,15 +205,16 @@ package final class TrainingRun {
     let metrics = try directory.metrics()
     let parameters = inputs.student.parameters.reduce(0) { $0 + $1.stateShape.reduce(1, *) }
     // The first of equal epochs, as best.safetensors is.
-    let evaluated = metrics.compactMap { line -> (deciding: Double, test: Double)? in
-      guard let deciding = line[selection.key] as? Double else { return nil }
-      return (line["test_top1"] as? Double).map { (deciding, $0) }
+    func ofBestEpoch(_ value: String, by key: String) -> (deciding: Double, value: Double)? {
+      metrics.reduce(nil) { best, line in
+        guard let deciding = line.values[key], let found = line.values[value],
+          deciding > best?.deciding ?? -.infinity
+        else { return best }
+        return (deciding, found)
+      }
     }
-    let best = evaluated.reduce(nil as (deciding: Double, test: Double)?) { best, epoch in
-      guard let best, best.deciding >= epoch.deciding else { return epoch }
-      return best
-    }
-    let seconds = metrics.compactMap { $0["seconds"] as? Double }.reduce(0, +)
+    let best = ofBestEpoch("test_top1", by: selection.key)
+    let seconds = metrics.compactMap { $0.values["seconds"] }.reduce(0, +)
     var members: [(String, JSONValue)] = [
       ("method", .string(settings.method.rawValue)),
       ("student", .string(inputs.student.architecture)),
@@ -223,7 +223,7 @@ package final class TrainingRun {
       ("training_images", .integer(inputs.images.count)),
       ("test_top1_last", .number(accuracy.test.top1)),
       ("test_top5_last", .number(accuracy.test.top5)),
-      ("test_top1_best", .number(best?.test ?? accuracy.test.top1)),
+      ("test_top1_best", .number(best?.value ?? accuracy.test.top1)),
       ("best_selected_on", .string(selection.set)),
       ("many_top1", .optional(accuracy.test.top1(ofClasses: shots.many))),
       ("medium_top1", .optional(accuracy.test.top1(ofClasses: shots.medium))),
@@ -240,10 +240,11 @@ package final class TrainingRun {
       ]
     }
     if let average = accuracy.average {
-      let tests = metrics.compactMap { $0["ema_test_top1"] as? Double }
+      let best = ofBestEpoch(
+        "ema_test_top1", by: accuracy.validation == nil ? "ema_test_top1" : selection.key)
       members += [
         ("ema_test_top1_last", .number(average.top1)),
-        ("ema_test_top1_best", .number(tests.max() ?? average.top1)),
+        ("ema_test_top1_best", .number(best?.value ?? average.top1)),
       ]
     }
     return .object(members)
@@ -253,9 +254,9 @@ package final class TrainingRun {
     let plan = trainer.task.plan
     let rate = meter.imagesPerSecond
     let left = Double((plan.totalSteps - trainer.step) * settings.batchSize) / max(rate, 1e-9)
-    return "epoch \(trainer.epoch + 1)/\(plan.epochs)  step \(trainer.stepInEpoch)/"
-      + "\(plan.stepsPerEpoch)  loss \(String(format: "%.4f", trainer.totals.loss))  "
-      + "\(Int(rate)) images/s  \(durationText(left)) left"
+    return "epoch \(trainer.epoch + 1)/\(plan.epochs)  \(durationText(left)) left  "
+      + "\(Int(rate)) images/s  loss \(String(format: "%.4f", trainer.totals.loss))  "
+      + "step \(trainer.stepInEpoch)/\(plan.stepsPerEpoch)"
   }
 
   private func epochLine(_ epoch: Int, _ accuracy: RunAccuracy?, _ meter: EpochMeter) -> String {

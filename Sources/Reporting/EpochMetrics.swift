@@ -1,5 +1,10 @@
 package import Foundation
 
+/// A line of metrics.jsonl, from 1, that cannot be read.
+package struct MalformedLine: Error {
+  package let number: Int
+}
+
 /// The numbers of one finished epoch: a line of metrics.jsonl.
 package struct EpochMetrics: Sendable {
   /// From 1.
@@ -9,19 +14,29 @@ package struct EpochMetrics: Sendable {
   /// All names of the line but `epoch`, null or not, sorted.
   package let names: [String]
 
-  /// A parsed line; nil without an epoch.
-  package init?(_ line: [String: Any]) {
-    guard let epoch = line["epoch"] as? Int else { return nil }
+  /// A line of the file; nil where it is none of numbers with an epoch.
+  init?(_ line: Data) {
+    // JSONSerialization would round some numbers in their last digit.
+    guard let found = try? JSONDecoder().decode([String: Double?].self, from: line),
+      let epoch = found["epoch"]?.flatMap({ Int(exactly: $0) })
+    else { return nil }
     self.epoch = epoch
-    values = line.compactMapValues { $0 as? Double }.filter { $0.key != "epoch" }
-    names = line.keys.filter { $0 != "epoch" }.sorted()
+    values = found.compactMapValues { $0 }.filter { $0.key != "epoch" }
+    names = found.keys.filter { $0 != "epoch" }.sorted()
   }
 
-  /// The lines of a file; those that are no epoch's are left out.
-  package static func lines(of data: Data) -> [EpochMetrics] {
-    data.split(separator: UInt8(ascii: "\n")).compactMap { line in
-      (try? JSONSerialization.jsonObject(with: line) as? [String: Any]).flatMap(EpochMetrics.init)
+  /// The lines of a file; a last one that its writer has not ended yet is left out.
+  package static func lines(of data: Data) throws(MalformedLine) -> [EpochMetrics] {
+    let texts = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false)
+    var lines: [EpochMetrics] = []
+    for (index, text) in texts.enumerated() where !text.isEmpty {
+      if let metrics = EpochMetrics(text) {
+        lines.append(metrics)
+      } else if index < texts.count - 1 {
+        throw MalformedLine(number: index + 1)
+      }
     }
+    return lines
   }
 
   /// What every run writes beside its loss terms and the accuracies.

@@ -8,6 +8,8 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
   case missing(what: String, path: String)
   /// An identity field differs from what the caller needs.
   case mismatch(field: String, expected: String, found: String)
+  /// Two caches that are to be united differ in an identity field.
+  case unlike(path: String, other: String, field: String, found: String, expected: String)
   /// Bytes that are not what was written.
   case corrupt(path: String, reason: String)
   /// A unit's file has another size than its manifest says.
@@ -37,10 +39,14 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
         + "finish teacher-dump copy if it was that, put the manifest back from a copy, or choose "
         + "another directory (to begin anew in this one, move units/ away)"
     case .missing(let what, let path):
-      "the cache \(path) does not hold \(what); add it with teacher-dump"
+      "the cache \(path) does not hold \(what); teacher-dump info says what it "
+        + "holds, teacher-dump adds to it"
     case .mismatch(let field, let expected, let found):
       "the cache was made with another \(field)\(Self.flag(field)): it has \(found), expected "
         + "\(expected); use what it was made with, or another cache directory"
+    case .unlike(let path, let other, let field, let found, let expected):
+      "\(path) has the \(field) \(found), \(other) has \(expected); only caches of one teacher, data "
+        + "set, seed and precision can be united"
     case .corrupt(let path, let reason) where path.hasSuffix("/" + CacheManifest.fileName):
       "\(path) is damaged: \(reason); put it back from a copy of the cache, or copy the cache anew "
         + "(the units hold nothing that could replace it)"

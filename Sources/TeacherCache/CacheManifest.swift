@@ -73,6 +73,18 @@ package struct CacheManifest: Codable, Equatable, Sendable {
     if units > 0 { throw .noManifest(path: directory, units: units) }
   }
 
+  /// Refuses to make a cache beside files of something else, such as a run's: whoever deletes the
+  /// one would delete the other.
+  static func requireNothingElse(in directory: String) throws(CacheError) {
+    guard try FileSystem.kind(of: directory + "/" + fileName) == .absent else { return }
+    let own = [UnitName.folder, WriterLock.fileName, fileName + ".tmp", "lost+found"]
+    let other = FileSystem.names(in: directory).first { !own.contains($0) && !$0.hasPrefix(".") }
+    if let other {
+      throw .uncreatable(
+        path: directory, reason: "it holds \(other) and no cache; a cache has a folder of its own")
+    }
+  }
+
   /// Reads and checks the manifest of the cache at `directory`.
   static func read(from directory: String) throws(CacheError) -> CacheManifest {
     let path = directory + "/" + fileName
@@ -107,10 +119,25 @@ package struct CacheManifest: Codable, Equatable, Sendable {
     } catch let error as CacheError {
       throw error
     } catch {
-      throw .corrupt(path: path, reason: "not a manifest (\(error))")
+      throw .corrupt(path: path, reason: "not a manifest (\(Self.reason(error)))")
     }
     if let reason = manifest.fault { throw .corrupt(path: path, reason: reason) }
     return manifest
+  }
+
+  private static func reason(_ error: any Error) -> String {
+    func place(_ path: [any CodingKey]) -> String {
+      path.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".")
+    }
+    return switch error {
+    case DecodingError.keyNotFound(let key, let context):
+      "\(place(context.codingPath + [key])) is missing"
+    case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+      "\(place(context.codingPath)) is of another type"
+    case DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty:
+      "\(place(context.codingPath)): \(context.debugDescription)"
+    default: "it is no JSON"
+    }
   }
 
   /// Without the units whose folders were deleted, which is how damaged ones are given up: they are

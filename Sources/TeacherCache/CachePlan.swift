@@ -78,6 +78,14 @@ extension CacheIdentity {
     }
   }
 
+  /// Fails with `.unlike` naming the first field in which the cache at `path` differs from this, that
+  /// at `other`.
+  func require(_ found: CacheIdentity, of path: String, with other: String) throws(CacheError) {
+    if let (field, expected, found) = firstDifference(from: found) {
+      throw .unlike(path: path, other: other, field: field, found: found, expected: expected)
+    }
+  }
+
   /// Fails with `.mismatch` naming the first field in which `found` differs.
   func require(_ found: CacheIdentity) throws(CacheError) {
     if let (field, expected, found) = firstDifference(from: found) {

@@ -30,6 +30,7 @@ package enum CacheTransfer {
     if FileSystem.isInside(target, source) {
       throw .uncreatable(path: target, reason: "it lies inside the cache that is copied")
     }
+    try CacheManifest.requireNothingElse(in: target)
     try FileSystem.makeDirectory(target)
     try UnitName.makeFolder(in: target)
     let lock = try waitForLock(target, onWait)
@@ -38,7 +39,7 @@ package enum CacheTransfer {
     if isCopy(target, of: manifest) { return }
     if try FileSystem.kind(of: target + "/" + CacheManifest.fileName) != .absent {
       let present = try CacheManifest.read(from: target)
-      try manifest.identity.require(present.identity)
+      try manifest.identity.require(present.identity, of: target, with: source)
       let listed = Set(manifest.units.map(\.sha256))
       if let other = present.units.first(where: { !listed.contains($0.sha256) }) {
         throw .occupied(path: target, unit: other.path)
@@ -70,14 +71,15 @@ package enum CacheTransfer {
     into target: String, from sources: [String], allowNetworkFileSystem: Bool = false
   ) throws(CacheError) -> MergeReport {
     guard let first = sources.first else { preconditionFailure("nothing to merge") }
-    let identity = try CacheManifest.read(from: first).identity
+    let isCache = try FileSystem.kind(of: target + "/" + CacheManifest.fileName) != .absent
+    let base = isCache ? target : first
+    let present = try CacheManifest.read(from: base)
+    let identity = present.identity
     var manifests: [CacheManifest] = []
-    var units =
-      try FileSystem.kind(of: target + "/" + CacheManifest.fileName) == .absent
-      ? [] : CacheManifest.read(from: target).units
+    var units = isCache ? present.units : []
     for source in sources {
       let manifest = try CacheManifest.read(from: source)
-      try identity.require(manifest.identity)
+      try identity.require(manifest.identity, of: source, with: base)
       try units.require(manifest.units.flatMap(\.features).map(\.shape))
       units += manifest.units
       try manifest.requireFiles(in: source)

@@ -35,6 +35,7 @@ struct Predict: ParsableCommand {
 
   func run() throws {
     let write = try writer()
+    try AtomicFile.requireWritable(output)
     let (loaded, dataset) = try trained.load()
     let images =
       split == .test

@@ -61,6 +61,7 @@ struct Sweep: ParsableCommand {
     for run in runs { try source.check(run) }
     let share = max(1, try threads.count() / parallel)
     let (signals, progress) = (StopSignals(), ProgressLine(quiet: quiet))
+    try RunDirectory.requireOther(output)
     try makeDirectory(output)
     progress.note("\(runs.count) runs, \(min(parallel, runs.count)) at a time, in \(output)")
     let runner = SweepRunner(
@@ -77,14 +78,15 @@ struct Sweep: ParsableCommand {
     try finish(outcomes)
   }
 
-  /// Writes the tables and the report of all runs, prints one; fails if a run did.
+  /// Writes the tables and the report of all runs, prints one; fails if a run did. Where none has
+  /// finished, tables of another sweep in the folder stay.
   private func finish(_ outcomes: [SweepOutcome]) throws {
     let table = SweepTable(outcomes)
-    for (name, text) in [
-      ("sweep.md", table.markdown), ("sweep.csv", table.csv), ("sweep.tex", table.latex),
-    ] { try AtomicFile.write(Array(text.utf8), to: "\(output)/\(name)") }
     let finished = outcomes.filter { $0.status == 0 }
     if !finished.isEmpty {
+      for (name, text) in [
+        ("sweep.md", table.markdown), ("sweep.csv", table.csv), ("sweep.tex", table.latex),
+      ] { try AtomicFile.write(Array(text.utf8), to: "\(output)/\(name)") }
       let records = try finished.map { try RunRecord(directory: "\(output)/\($0.run.name)") }
       try AtomicFile.write(ReportPage(records).bytes, to: output + "/report.html")
     }

@@ -56,10 +56,11 @@ struct Dump: ParsableCommand {
     do {
       let report = try session.run(progress: progress, shouldStop: { signals.pending != nil })
       printResult(
-        report.views == 0
+        report.views + report.kept == 0
           ? "\(cache) holds all of this already"
           : "\(grouped(report.views)) views in \(durationText(report.seconds)) "
-            + "(\(Int(Double(report.views) / max(report.seconds, 1e-9))) views/s)")
+            + "(\(Int(Double(report.views) / max(report.seconds, 1e-9))) views/s)"
+            + (report.kept > 0 ? "; \(grouped(report.kept)) were seen before" : ""))
       printResult(try CacheSummary(cache).text)
     } catch is Stopped {
       progress.clear()

@@ -53,12 +53,13 @@ struct PlanSummary {
   /// An online step costs T + 3S, a cached one 3S.
   private var gains: String {
     guard !estimate.gains.isEmpty else { return "" }
-    let time = { (seconds: Double) in String(format: "%8.1f µs", seconds * 1e6) }
-    return "\n  worth: a step with the teacher (\(estimate.teacher), T ="
-      + time(estimate.teacherSeconds) + " a view) costs T + 3S, from the cache 3S\n"
+    return "\n  worth: a step with the teacher (\(estimate.teacher), T = "
+      + String(format: "%.1f µs a view", estimate.teacherSeconds * 1e6)
+      + ") costs T + 3S, from the cache 3S\n"
       + estimate.gains.map { gain in
         "    \(gain.student.padding(toLength: 14, withPad: " ", startingAt: 0)) S = "
-          + time(gain.studentSeconds) + String(format: "   up to %.2f× faster", gain.speedup)
+          + String(
+            format: "%8.1f µs   up to %.2f× faster", gain.studentSeconds * 1e6, gain.speedup)
       }.joined(separator: "\n")
   }
 

@@ -81,6 +81,9 @@ struct ExitCodeTests {
     Case(
       66, "/nonexistent/t", dump, "--dataset", "mnist", "--data", digits, "--teacher",
       "/nonexistent/t", "--views", "weak:1", "--cache", "/nonexistent/cache"),
+    Case(64, "did you mean info", dump, "inof", "/nonexistent/cache"),
+    Case(64, "did you mean report?", train, "reprot", "/nonexistent/run"),
+    Case(64, "did you mean sweep?", train, "help", "sweeep"),
     Case(66, "/nonexistent/cache", dump, "info", "/nonexistent/cache"),
     Case(66, "/nonexistent/cache", dump, "verify", "/nonexistent/cache"),
     Case(
@@ -286,6 +289,8 @@ struct ExitCodeTests {
     #expect(
       try lacks("sskd", []).contains(
         "--views weak:2 --features stage1,stage2,stage3 --feature-views weak:1 "))
+    #expect(try lacks("crld", []).contains("--views weak:2,strong:16 "))
+    #expect(try lacks("crld", ["--epochs", "3", "--milestones", "2"]).contains("strong:3 "))
     let other = scratch.path + "/other.txt"
     try Data("1\n2\n".utf8).write(to: URL(fileURLWithPath: other))
     let images = try lacks("kd", ["--subset", "list:" + other])

@@ -79,6 +79,29 @@ import Testing
     #expect(try file(scratch, "kd-lr=0.01/summary.json").isEmpty == false)
   }
 
+  @Test func aSweepWithoutARunLeavesTheTablesOfAnother() throws {
+    let (scratch, arguments) = try job(["--method", "kd", "--epochs", "1"])
+    let first = try Program.run("student-train", arguments)
+    #expect(first.status == 0, "\(first.errors)")
+    let table = try file(scratch, "sweep.md")
+    let refused = try Program.run("student-train", arguments + ["--lr", "0.01"])
+    #expect(refused.status == 73, "\(refused.errors)")
+    #expect(try file(scratch, "sweep.md") == table)
+  }
+
+  @Test func theFolderOfARunOrOfACacheIsRefused() throws {
+    let (scratch, arguments) = try job(["--method", "kd", "--epochs", "1"])
+    #expect(try Program.run("student-train", arguments).status == 0)
+    let before = try scratch.listing()
+    for (folder, says) in [("cache", "teacher cache"), ("sweep/kd", "holds a run")] {
+      let result = try Program.run(
+        "student-train",
+        arguments.map { $0 == scratch.path + "/sweep" ? scratch.path + "/" + folder : $0 })
+      #expect(result.status == 73 && result.errors.contains(says), "\(result.errors)")
+    }
+    #expect(try scratch.listing() == before)
+  }
+
   @Test func anInterruptSavesEveryRunAndTheSameCommandGoesOn() throws {
     let (scratch, arguments) = try job([
       "--method", "kd", "--seeds", "0,1,2", "--epochs", "30", "--parallel", "2",

@@ -84,6 +84,14 @@ struct GoldenLossTests {
     #expect(weights.allSatisfy { $0.isFinite })
   }
 
+  @Test func aClassWithoutImagesTakesNothingFromTheOthers() {
+    // Two classes of 500 images are balanced: 1 each, and the largest margin for both.
+    let weights = effectiveNumberWeights(counts: [500, 500, 0], beta: 0.9999)
+    #expect(agree(Array(weights.prefix(2)), [1, 1]))
+    let margins = labelDistributionMargins(counts: [500, 500, 0], largest: 0.5)
+    #expect(agree(Array(margins.prefix(2)), [0.5, 0.5]))
+  }
+
   @Test func balancedDistillation() throws {
     let counts = try golden["class_weights_cifar10_exp0.01"]["counts"].integers
     let method = BalancedMethod(classCounts: counts)

@@ -1,6 +1,5 @@
 import Datasets
 import Distillation
-import Foundation
 import Networks
 import Tensors
 import Testing
@@ -8,10 +7,7 @@ import Testing
 struct LiveTeacherTests {
   /// Features of all stages cost one pass through the network, and are those of passes of their own.
   @Test func severalTapsTakeOnePass() throws {
-    let folder =
-      URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent().path + "/data/mnist-5k"
-    let images = try ImageDataset.loadTrain(.mnist, from: folder)
+    let images = try Digits.train()
     let network = try Architecture.make("resnet8", classes: 10)
     network.initialize(seed: 1)
     let clock = PhaseClock()

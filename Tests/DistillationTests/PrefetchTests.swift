@@ -1,6 +1,5 @@
 import Datasets
 import Distillation
-import Foundation
 import Networks
 import TeacherCache
 import Tensors
@@ -29,10 +28,7 @@ struct PrefetchTests {
 
   @Test func everyBatchButTheFirstOfAnEpochIsAnnouncedOneStepAhead() throws {
     let execution = Execution(threads: 1)
-    let folder =
-      URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent().path + "/data/mnist-5k"
-    let images = try ImageDataset.loadTrain(.mnist, from: folder)
+    let images = try Digits.train()
     let student = try Architecture.make("resnet8", classes: 10)
     student.initialize(seed: 1)
     let listener = Listener()

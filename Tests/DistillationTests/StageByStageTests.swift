@@ -41,7 +41,7 @@ struct StageByStageTests {
   }
 
   /// But no cross-entropy reaches them: the head is learnt alone all the same.
-  @Test func withoutFreezingEarlierStagesGoOnImitating() throws {
+  @Test func withoutFreezingTheLaterErrorTrainsEarlierStagesToo() throws {
     let phases = try plan({ $0.freeze = false }).phases
     #expect(phases.map(\.trained) == [0..<1, 0..<2, 0..<3, 3..<4])
   }

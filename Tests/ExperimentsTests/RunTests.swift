@@ -275,6 +275,19 @@ struct RunTests {
     #expect(try CacheReader.open(job.folder + "/cache").contentHash == hash)
   }
 
+  /// Its views a second are those of its own time.
+  @Test func aDumpThatGoesOnCountsWhatItSawItself() throws {
+    let job = try SmallJob(images: 20)
+    defer { job.remove() }
+    #expect(throws: Stopped.self) {
+      try job.dump(views: "weak:2", change: { $0.batchSize = 10 }) { true }
+    }
+    let report = try job.dump(views: "weak:2", change: { $0.batchSize = 10 })
+    #expect(report.views == 30 && report.kept == 10)
+    let nothing = try job.dump(views: "weak:2")
+    #expect(nothing.views == 0 && nothing.kept == 0)
+  }
+
   @Test func twoRunsInOneDirectoryAreRefused() throws {
     let job = try SmallJob(images: 40)
     defer { job.remove() }
@@ -357,7 +370,7 @@ struct RunTests {
     #expect(table.map { $0.prefix { $0 != "," } } == ["epoch", "1", "2", "3"])
     let metrics = try Data(contentsOf: URL(fileURLWithPath: folder + "/metrics.jsonl"))
     let expected = EventFile.bytes(
-      EpochMetrics.lines(of: metrics), configuration: try job.text("run/config.yaml"))
+      try EpochMetrics.lines(of: metrics), configuration: try job.text("run/config.yaml"))
     let events = try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(EventFile.name)"))
     let isEqual = events == Data(expected)
     #expect(isEqual, "\(events.count) bytes of events, expected \(expected.count)")

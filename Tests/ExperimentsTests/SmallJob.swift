@@ -44,10 +44,11 @@ struct SmallJob {
   func remove() { try? FileManager.default.removeItem(atPath: folder) }
 
   /// Stores fp32 logits and features of every view, so that nothing is lost.
+  @discardableResult
   func dump(
     views: String = "weak:2,strong:2", features: String? = nil, threads: Int = 2,
     change: (inout DumpRequest) -> Void = { _ in }, shouldStop: () -> Bool = { false }
-  ) throws {
+  ) throws -> DumpReport {
     var request = DumpRequest(
       dataset: .mnist, dataPath: Self.data, teacher: teacher,
       views: try ViewSet(parsing: views), cache: folder + "/cache")
@@ -58,7 +59,7 @@ struct SmallJob {
     request.form.featurePrecision = .fp32
     change(&request)
     let session = try DumpSession(request, on: Execution(threads: threads))
-    _ = try session.run(progress: ProgressLine(quiet: true), shouldStop: shouldStop)
+    return try session.run(progress: ProgressLine(quiet: true), shouldStop: shouldStop)
   }
 
   func session(

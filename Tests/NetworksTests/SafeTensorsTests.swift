@@ -113,6 +113,45 @@ import Testing
     #expect(NetworkError.writing("w", code: EIO).kind == .cannotWrite)
   }
 
+  @Test func aLinkStaysAndItsFileIsReplaced() throws {
+    let folder = try TemporaryFolder()
+    let (file, link) = (folder.path + "/file", folder.path + "/link")
+    try AtomicFile.write([1], to: file)
+    #expect(symlink("file", link) == 0)
+    try AtomicFile.write([2, 3], to: link)
+    #expect(FileManager.default.contents(atPath: file) == Data([2, 3]))
+    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "file")
+    try FileManager.default.removeItem(atPath: file)
+    let error = #expect(throws: NetworkError.self) { try AtomicFile.write([4], to: link) }
+    #expect(error?.description.contains("is a link to a file that is not there") == true)
+  }
+
+  @Test func aPipeIsWrittenToAndStays() throws {
+    let folder = try TemporaryFolder()
+    let path = folder.path + "/pipe"
+    #expect(mkfifo(path, 0o600) == 0)
+    let reader = open(path, O_RDONLY | O_NONBLOCK)
+    defer { close(reader) }
+    try AtomicFile.requireWritable(path)
+    try AtomicFile.write([1, 2, 3], to: path)
+    var bytes = [UInt8](repeating: 0, count: 8)
+    #expect(read(reader, &bytes, 8) == 3)
+    #expect(bytes.prefix(3) == [1, 2, 3])
+    var found = stat()
+    #expect(lstat(path, &found) == 0 && found.st_mode & S_IFMT == S_IFIFO)
+  }
+
+  @Test func whatCannotBeWrittenIsSaidBeforehand() throws {
+    let folder = try TemporaryFolder()
+    for path in [folder.path + "/none/file", folder.path] {
+      #expect(throws: NetworkError.self) { try AtomicFile.requireWritable(path) }
+    }
+    try AtomicFile.write([1], to: folder.path + "/file")
+    try AtomicFile.requireWritable(folder.path + "/file")
+    #expect(FileManager.default.contents(atPath: folder.path + "/file") == Data([1]))
+    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["file"])
+  }
+
   @Test func refusesASecondWriterOfOneFile() throws {
     let folder = try TemporaryFolder()
     let path = folder.path + "/weights.safetensors"

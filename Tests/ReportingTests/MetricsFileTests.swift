@@ -4,8 +4,8 @@ import Testing
 
 /// What is written from metrics.jsonl for other programs: TensorBoard's event file and a table.
 struct MetricsFileTests {
-  private static func lines(_ text: String) -> [EpochMetrics] {
-    EpochMetrics.lines(of: Data(text.utf8))
+  private static func lines(_ text: String) throws -> [EpochMetrics] {
+    try EpochMetrics.lines(of: Data(text.utf8))
   }
 
   /// RFC 3720, B.4, and the check value of the catalogue of CRC algorithms.
@@ -25,7 +25,7 @@ struct MetricsFileTests {
   ///
   /// serialised, each with length and masked_crc32c before and behind.
   @Test func eventsAreThoseOfTensorBoard() throws {
-    let bytes = EventFile.bytes(
+    let bytes = try EventFile.bytes(
       Self.lines(
         """
         {"epoch":3,"loss":0.25,"test_top1":72.5,"seconds":10,"time":1010.5,"train_top1":null}
@@ -40,11 +40,11 @@ struct MetricsFileTests {
           + "0000803e0a100a09746573742f746f70311500009142e7e89c01"))
   }
 
-  @Test func anEpochMoreOnlyAddsBytes() {
+  @Test func anEpochMoreOnlyAddsBytes() throws {
     let text = (1...3).map { #"{"epoch":\#($0),"loss":\#(1 / Double($0)),"lr":0.1,"seconds":2}"# }
     var before: [UInt8] = []
     for count in 1...3 {
-      let bytes = EventFile.bytes(
+      let bytes = try EventFile.bytes(
         Self.lines(text.prefix(count).joined(separator: "\n")), configuration: "a: b")
       #expect(bytes.count > before.count)
       #expect(Array(bytes.prefix(before.count)) == before)
@@ -53,8 +53,24 @@ struct MetricsFileTests {
     #expect(EventFile.bytes([], configuration: "a: b").isEmpty)
   }
 
-  @Test func theTableHasTimmsColumns() {
-    let lines = Self.lines(
+  @Test func theTableHasTheDigitsOfTheLines() throws {
+    let numbers = ["0.005000000000000001", "0.8658192701472355", "2.6364148880347673", "1e-09"]
+    for number in numbers {
+      let lines = try Self.lines(#"{"epoch":1,"lr":\#(number)}"#)
+      #expect(EpochMetrics.table(lines) == "epoch,lr\n1,\(number)\n")
+    }
+  }
+
+  @Test func aLineThatIsNoneIsNamedUnlessItIsBeingWritten() throws {
+    #expect(try Self.lines("{\"epoch\":1}\n{\"epo").map(\.epoch) == [1])
+    for text in ["{\"epo\n{\"epoch\":2}\n", "{\"loss\":1}\n", "{\"epoch\":1.5}\n", "[]\n"] {
+      let error = #expect(throws: MalformedLine.self) { try Self.lines(text) }
+      #expect(error?.number == 1)
+    }
+  }
+
+  @Test func theTableHasTimmsColumns() throws {
+    let lines = try Self.lines(
       """
       {"epoch":1,"lr":0.05,"loss":2.5,"ce":1.5,"kd":1.0,"train_top1":10,"test_top1":null,\
       "test_top5":null,"images_per_second":100.5,"cache_wait_fraction":null,"seconds":1,"time":9}

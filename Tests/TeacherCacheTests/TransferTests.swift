@@ -44,7 +44,7 @@ import Testing
     let error = #expect(throws: CacheError.self) {
       _ = try CacheTransfer.merge(into: target.path, from: [one.path, other.path])
     }
-    guard case .mismatch("logits", _, _) = error else {
+    guard case .unlike(other.path, one.path, "logits", "\"fp32\"", "\"q8\"") = error else {
       Issue.record("\(String(describing: error))")
       return
     }
@@ -194,6 +194,36 @@ import Testing
     try FileManager.default.removeItem(atPath: copy + "/" + unit)
     try CacheTransfer.copy(from: source.path, to: copy)
     #expect(try CacheReader.verify(copy).recordsChecked == 20 * 4)
+  }
+
+  /// Whoever deletes the other files would delete the cache, and the reverse.
+  @Test func noCacheIsMadeAmongOtherFiles() throws {
+    let source = try dump(images: 0..<5, views: weak(0..<1))
+    let folder = try TemporaryDirectory()
+    try Data("method: kd\n".utf8)
+      .write(to: URL(fileURLWithPath: folder.path + "/config.yaml"))
+    for make in [
+      { try CacheTransfer.copy(from: source.path, to: folder.path) },
+      { _ = try CacheTransfer.merge(into: folder.path, from: [source.path]) },
+      { try FakeTeacher().dump(folder.path, .sample(), images: [1], views: weak(0..<1)) },
+    ] {
+      #expect {
+        try make()
+      } throws: {
+        if case CacheError.uncreatable(folder.path, let reason) = $0 {
+          reason.contains("config.yaml")
+        } else {
+          false
+        }
+      }
+    }
+    #expect(FileSystem.names(in: folder.path) == ["config.yaml"])
+    // What a kill leaves of a cache that was being made is no obstacle.
+    let begun = try TemporaryDirectory()
+    for name in ["writer.lock", "manifest.json.tmp", ".nfs01"] {
+      try Data().write(to: URL(fileURLWithPath: begun.path + "/" + name))
+    }
+    try CacheTransfer.copy(from: source.path, to: begun.path)
   }
 
   @Test func aCacheIsNotCopiedIntoItself() throws {

@@ -47,7 +47,7 @@ def long_tailed(dataset, seeds, warmup=1, teacher_warmup=None, mark="", note="")
                    "--eval-every 8")
     student = "--student resnet32_s"
     deferred = 32 if dataset == "cifar10" else 0
-    ce, ldam = {"cifar10": ("70.36–71.94", "77.03"), "cifar100": ("38.32–38.82", "42.04")}[dataset]
+    ce, ldam = {"cifar10": ("71.94", "77.03"), "cifar100": ("38.82", "42.04")}[dataset]
     rows = {
         "ce": ("CE", f"--method ce {student}", ce),
         "kd": ("KD", f"--method bkd --set bkd.beta=0 {student}", ""),
@@ -178,13 +178,13 @@ def sskd(weights):
     joint = "--set sskd.joint=true "
     rows = [
         ("staged", "SSKD", SSKD_RATE, head, 2),
-        ("free", "SSKD, earlier stages go on", SSKD_RATE, head + "--set sskd.freeze=false", 2),
+        ("free", "SSKD, earlier stages not frozen", SSKD_RATE, head + "--set sskd.freeze=false", 2),
         ("joint", "SSKD, all stages at once", SSKD_RATE, head + joint, 2),
         ("std", "SSKD, features over their deviation", SSKD_STD_RATE, head + std, 2),
         ("std-joint", "SSKD, all stages at once, features over their deviation", SSKD_STD_RATE,
          head + joint + std, 2),
         ("hot-head", f"SSKD, the head at {SSKD_RATE} too", SSKD_RATE, "", 1),
-        ("hot-head-free", f"SSKD, earlier stages go on, the head at {SSKD_RATE} too", SSKD_RATE,
+        ("hot-head-free", f"SSKD, earlier stages not frozen, the head at {SSKD_RATE} too", SSKD_RATE,
          "--set sskd.freeze=false", 1),
     ]
     # All at once for as long as each stage has by itself: is it the order or the time?

@@ -1,13 +1,15 @@
 import Tensors
 
-/// Class weights by the effective number of samples, w_c ∝ (1−β)/(1−β^{n_c}), rescaled to Σ w = C
-/// (arXiv 1901.05555; BKD's `train_student.py` uses β = 0.9999). β = 0 gives ones.
+/// Class weights by the effective number of samples, w_c ∝ (1−β)/(1−β^{n_c}), rescaled to a mean of
+/// one (arXiv 1901.05555; BKD's `train_student.py` uses β = 0.9999). β = 0 gives ones.
 ///
-/// - Parameter counts: training images of each class; a class without images counts as one.
+/// - Parameter counts: training images of each class. A class without images weighs as if it had
+///   one and is left out of the mean, or its weight, the largest, would take all from the others.
 package func effectiveNumberWeights(counts: [Int], beta: Double) -> [Double] {
   let raw = counts.map { (1 - beta) / (1 - power(beta, max($0, 1))) }
-  let sum = raw.reduce(0, +)
-  return raw.map { $0 / sum * Double(counts.count) }
+  let present = counts.indices.filter { counts[$0] > 0 }
+  let sum = present.reduce(0) { $0 + raw[$1] }
+  return raw.map { $0 / sum * Double(present.count) }
 }
 
 /// The class-balanced soft target of BKD (arXiv 2104.10510): q'_c = w_c q_c / Σ_k w_k q_k with

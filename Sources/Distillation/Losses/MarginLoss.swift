@@ -1,8 +1,8 @@
 /// The margins of LDAM (arXiv 1906.07413): n_c^(−1/4), scaled so that the largest is `largest`.
 ///
-/// - Parameter counts: training images of each class; a class without images counts as one.
+/// - Parameter counts: training images of each class; one without images has no margin.
 package func labelDistributionMargins(counts: [Int], largest: Double) -> [Double] {
-  let raw = counts.map { 1 / Double(max($0, 1)).squareRoot().squareRoot() }
+  let raw = counts.map { $0 > 0 ? 1 / Double($0).squareRoot().squareRoot() : 0 }
   let peak = raw.max() ?? 1
   return raw.map { $0 * (largest / peak) }
 }

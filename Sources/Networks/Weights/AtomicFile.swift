@@ -5,8 +5,15 @@ import Foundation
 /// The temporary file beside it has a fixed name, so that a killed program leaves at most one,
 /// which the next write uses up; a lock on it keeps two writers of one file apart.
 package enum AtomicFile {
-  /// Writes `bytes` to `path`: temporary file, fsync, rename, fsync of the folder.
+  /// Writes `bytes` to `path`: temporary file, fsync, rename, fsync of the folder. A link stays, and
+  /// its file is replaced; a pipe or a device is written to as it is.
   package static func write(_ bytes: [UInt8], to path: String) throws(NetworkError) {
+    guard let path = try file(behind: path) else {
+      let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+      guard descriptor >= 0 else { throw .writing(path, code: errno) }
+      defer { close(descriptor) }
+      return try write(bytes, to: descriptor, path: path)
+    }
     let temporary = path + ".partial"
     let descriptor = try openLocked(temporary, for: path)
     defer { close(descriptor) }
@@ -20,6 +27,36 @@ package enum AtomicFile {
       throw error
     }
     try synchronizeFolder(of: path)
+  }
+
+  /// Fails as ``write(_:to:)`` would for want of a folder or of permission, before there is anything
+  /// to write.
+  package static func requireWritable(_ path: String) throws(NetworkError) {
+    guard let path = try file(behind: path) else { return }
+    let descriptor = try openLocked(path + ".partial", for: path)
+    unlink(path + ".partial")
+    close(descriptor)
+  }
+
+  /// The file that `path` names, through links; nil where it is a pipe or a device.
+  private static func file(behind path: String) throws(NetworkError) -> String? {
+    var (named, meant) = (stat(), stat())
+    guard lstat(path, &named) == 0 else { return path }
+    guard stat(path, &meant) == 0 else {
+      guard errno == ENOENT else { throw .writing(path, code: errno) }
+      throw NetworkError(
+        .cannotWrite,
+        "\(path) is a link to a file that is not there; remove the link, or give that file's name")
+    }
+    switch meant.st_mode & S_IFMT {
+    case S_IFREG where named.st_mode & S_IFMT == S_IFLNK:
+      guard let resolved = realpath(path, nil) else { throw .writing(path, code: errno) }
+      defer { free(resolved) }
+      return String(cString: resolved)
+    case S_IFREG: return path
+    case S_IFDIR: throw .writing(path, code: EISDIR)
+    default: return nil
+    }
   }
 
   /// Writes all of `bytes` to an open file; `path` appears in error messages.

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Mapping, Optional
 
-from .errors import Corrupt, NoManifest, NotACache, WrongVersion
+from .errors import CacheError, Corrupt, NoManifest, NotACache, WrongVersion
 from .files import replace_file
 from .identity import FORMAT_VERSION, CacheIdentity, typed
 from .ranges import IndexRanges
@@ -288,6 +288,21 @@ def require_no_units(directory: str) -> None:
         return
     if units:
         raise NoManifest.of(directory, units)
+
+
+def require_nothing_else(directory: str) -> None:
+    """Refuses to make a cache beside files of something else."""
+    if not os.path.isdir(directory) or os.path.lexists(os.path.join(directory, FILE_NAME)):
+        return
+    own = {"units", "writer.lock", FILE_NAME + ".tmp", "lost+found"}
+    others = sorted(
+        name for name in os.listdir(directory) if name not in own and not name.startswith(".")
+    )
+    if others:
+        raise CacheError(
+            f"{directory} cannot be made: it holds {others[0]} and no cache; a cache has a folder of "
+            "its own; choose another directory"
+        )
 
 
 def is_tap_name(tap: str) -> bool:

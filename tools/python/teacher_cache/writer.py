@@ -21,6 +21,7 @@ from .manifest import (
     is_possible,
     is_tap_name,
     require_no_units,
+    require_nothing_else,
 )
 from .plan import WorkUnit, missing_work
 from .ranges import IndexRanges
@@ -231,6 +232,7 @@ class Writer:
         return os.path.join(self.path, UNITS)
 
     def _open(self, allow_network: bool) -> None:
+        require_nothing_else(self.path)
         os.makedirs(self.path, exist_ok=True)
         network = network_type(self.path)
         if network is not None and not allow_network:

@@ -274,6 +274,13 @@ class Writing(unittest.TestCase):
         with self.assertRaisesRegex(teacher_cache.Mismatch, "shape of tap stage1"):
             self.write("q8", taps={"stage1": (1, 1, 16)})
 
+    def test_no_cache_is_made_among_other_files(self):
+        self.path.mkdir()
+        (self.path / "config.yaml").write_text("method: kd\n")
+        with self.assertRaisesRegex(teacher_cache.CacheError, "holds config.yaml and no cache"):
+            self.write("fp32")
+        self.assertEqual(os.listdir(self.path), ["config.yaml"])
+
     def test_what_is_no_unit_of_this_cache_is_left_alone(self):
         mine = self.path / "units/mine/notes.txt"
         mine.parent.mkdir(parents=True)
