@@ -89,7 +89,7 @@ private func capKernelLevel() throws {
   }
 }
 
-/// No command takes a word before its own name: what stands there and is none is a slip.
+/// Refuses a first word that is neither an option nor a command: no default command takes any.
 private func requireCommand(
   of program: any ParsableCommand.Type, in words: ArraySlice<String>
 ) throws {
@@ -101,9 +101,9 @@ private func requireCommand(
   guard !names.contains(word), word != "help" else { return }
   throw Failure(
     Status.usage,
-    "there is no command \"\(word)\"; did you mean "
-      + nearest(to: word, in: names).joined(separator: " or ") + "? All of them: "
-      + names.joined(separator: ", "))
+    "there is no command \"\(word)\""
+      + (nearestName(to: word, among: names).map { "; did you mean \($0)?" } ?? "")
+      + " (commands: \(names.joined(separator: ", ")))")
 }
 
 func leave(_ failure: Failure) -> Never {

@@ -109,31 +109,35 @@ struct CacheRequirements {
     // Features take most of a cache, and one round of them is enough to begin with.
     let featureViews: Set<View> =
       featureViewSet == ViewSet() && !self.featureViews.isEmpty ? [.weak(0)] : self.featureViews
-    var words = ["--views \(Self.list(logitViews.union(featureViews), views))"]
+    let asked = Self.set(featureViews, featureViewSet)
+    var all = Self.set(featureViews, views)
+    // A kind that the cache lacks altogether begins with a pool, not with a view an epoch.
+    let logits = Self.set(logitViews, views)
+    all.plain = all.plain || logits.plain
+    all.crops = all.crops || logits.crops
+    all.weak = max(all.weak, views.weak > 0 ? logits.weak : min(logits.weak, 16))
+    all.strong = max(all.strong, views.strong > 0 ? logits.strong : min(logits.strong, 16))
+    var words = ["--views \(all)"]
     if !taps.isEmpty {
       words.append("--features \(taps.joined(separator: ","))")
-      words.append("--feature-views \(Self.list(featureViews, featureViewSet))")
+      words.append("--feature-views \(asked)")
       words.append("--feature-precision \(identity.featurePrecision.rawValue)")
     }
     return words.joined(separator: " ")
   }
 
-  /// The needed views as `--views` takes them, with what the cache has as the number of rounds; a
-  /// kind that it lacks altogether begins with a pool of 16 at most.
-  private static func list(_ views: Set<View>, _ held: ViewSet) -> String {
+  /// The needed views as `--views` takes them, with what the cache has as the number of rounds.
+  private static func set(_ views: Set<View>, _ held: ViewSet) -> ViewSet {
     var set = ViewSet()
-    func rounds(_ needed: Int, _ held: Int) -> Int {
-      held == 0 ? min(needed, 16) : max(needed, held)
-    }
     for view in views {
       switch view {
       case .plain: set.plain = true
       case .weak where held.crops: set.crops = true
-      case .weak(let round): set.weak = max(set.weak, rounds(round + 1, held.weak))
-      case .strong(let round): set.strong = max(set.strong, rounds(round + 1, held.strong))
+      case .weak(let round): set.weak = max(set.weak, held.weak, round + 1)
+      case .strong(let round): set.strong = max(set.strong, held.strong, round + 1)
       case .crop: set.crops = true
       }
     }
-    return set.description
+    return set
   }
 }

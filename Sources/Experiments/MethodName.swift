@@ -54,6 +54,13 @@ package enum MethodName: String, CaseIterable, Sendable {
     }
   }
 
+  /// What classes without training images do to the method; nil where nothing is to be said.
+  package func note(absentClasses: Int, _ settings: Settings) -> String? {
+    guard self == .bkd, absentClasses > 0, settings.bkd.beta > 0 else { return nil }
+    return "\(absentClasses) of the classes have no training image: bkd's target gives them the "
+      + "weight of a class of one image, the largest; with bkd.beta=0 all classes weigh the same"
+  }
+
   /// What a run is that ends before its classes are re-weighted; empty where it does not.
   private func missedReweighting(_ start: Int, of epochs: Int, leaving rest: String) -> [String] {
     guard start >= epochs else { return [] }

@@ -100,11 +100,8 @@ package final class RunDirectory {
 
   /// Whether the folder holds a run of this configuration; false where it holds none.
   private static func holds(_ configuration: RunConfiguration, _ path: String) throws -> Bool {
-    guard let data = FileManager.default.contents(atPath: path + "/config.yaml") else {
+    guard let data = try readIfPresent(path + "/config.yaml") else {
       try requireNoCache(path)
-      guard !has("config.yaml", path) else {
-        throw RunError(.permission, "\(path)/config.yaml cannot be read; ask its owner")
-      }
       if let file = fileNames.first(where: { has($0, path) }) {
         throw RunError(
           .cannotCreate,
@@ -136,7 +133,7 @@ package final class RunDirectory {
 
   /// Keeps the first `epochs` lines of metrics.jsonl: those that the checkpoint knows of.
   package func keepMetrics(epochs: Int) throws {
-    let data = FileManager.default.contents(atPath: metricsPath) ?? Data()
+    let data = try readIfPresent(metricsPath) ?? Data()
     let lines = String(decoding: data, as: UTF8.self).split(separator: "\n").prefix(epochs)
     guard lines.count == epochs else {
       throw RunError(
@@ -159,16 +156,7 @@ package final class RunDirectory {
   }
 
   /// The metrics of the finished epochs, oldest first.
-  package func metrics() throws -> [EpochMetrics] {
-    do {
-      return try EpochMetrics.lines(of: readIfPresent(metricsPath) ?? Data())
-    } catch let error as MalformedLine {
-      throw RunError(
-        .malformed,
-        "\(metricsPath): line \(error.number) has no numbers of an epoch; restore the file, or delete "
-          + "the run's folder to begin again")
-    }
-  }
+  package func metrics() throws -> [EpochMetrics] { try readMetrics(metricsPath) }
 
   package func writeSummary(_ summary: JSONValue) throws {
     try AtomicFile.write(Array((summary.lines + "\n").utf8), to: summaryPath)

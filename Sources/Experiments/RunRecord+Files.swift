@@ -32,13 +32,10 @@ extension RunRecord {
       }
       evaluation = found
     }
-    let lines = try contents("metrics.jsonl") ?? Data()
-    guard let metrics = try? EpochMetrics.lines(of: lines) else {
-      throw Self.damaged(directory + "/metrics.jsonl")
-    }
     self.init(
       name: directory, configuration: String(decoding: configuration, as: UTF8.self),
-      metrics: metrics, summary: summary, evaluation: evaluation)
+      metrics: try readMetrics(directory + "/metrics.jsonl"), summary: summary,
+      evaluation: evaluation)
   }
 
   private static func damaged(_ path: String) -> RunError {
@@ -49,11 +46,21 @@ extension RunRecord {
 }
 
 /// The bytes of a file; nil where there is none, an error where it cannot be read.
-func readIfPresent(_ path: String) throws -> Data? {
-  do { return try Data(contentsOf: URL(fileURLWithPath: path)) } catch let error as CocoaError
-    where error.code == .fileReadNoSuchFile
-  {
-    return nil
+func readIfPresent(_ path: String) throws(RunError) -> Data? {
+  if let data = FileManager.default.contents(atPath: path) { return data }
+  if access(path, R_OK) == 0 { throw RunError(.malformed, "\(path) is no file") }
+  guard errno == EACCES else { return nil }
+  throw RunError(.permission, "\(path) cannot be read; ask its owner")
+}
+
+/// The lines of a metrics.jsonl; none where there is no such file.
+func readMetrics(_ path: String) throws(RunError) -> [EpochMetrics] {
+  let data = try readIfPresent(path) ?? Data()
+  do throws(MalformedLine) { return try EpochMetrics.lines(of: data) } catch {
+    throw RunError(
+      .malformed,
+      "\(path): line \(error.number) is no JSON object with an epoch; restore the file, or delete the "
+        + "run's folder to begin again")
   }
 }
 

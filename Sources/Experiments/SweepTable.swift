@@ -1,4 +1,5 @@
 import Foundation
+import Reporting
 
 /// What a run of a sweep came to.
 package struct SweepOutcome: Sendable {
@@ -12,19 +13,8 @@ package struct SweepOutcome: Sendable {
   package init(_ run: SweepRun, status: Int32, folder: String) {
     self.run = run
     self.status = status
-    struct Value: Decodable {
-      let number: Double?
-      init(from decoder: any Decoder) throws {
-        number = try? decoder.singleValueContainer().decode(Double.self)
-      }
-    }
-    guard status == 0, let data = FileManager.default.contents(atPath: folder + "/summary.json"),
-      let found = try? JSONDecoder().decode([String: Value].self, from: data)
-    else {
-      summary = [:]
-      return
-    }
-    summary = found.compactMapValues(\.number)
+    let data = status == 0 ? FileManager.default.contents(atPath: folder + "/summary.json") : nil
+    summary = data.flatMap(jsonNumbers)?.compactMapValues { $0 } ?? [:]
   }
 
   package init(_ run: SweepRun, status: Int32, summary: [String: Double]) {

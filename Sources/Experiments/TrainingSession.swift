@@ -114,6 +114,9 @@ package struct TrainingSession {
         source.identity, ("initial_weights", student.identity),
       ])
     var notes = settings.unreachedEpochs + source.notes
+    if let note = settings.method.note(absentClasses: classCounts.count { $0 == 0 }, settings) {
+      notes.append(note)
+    }
     if let recipe {
       notes += recipe.notes + configuration.departures(from: recipe)
       if let said = recipe.settings.last(where: { $0.key == "method" })?.value,

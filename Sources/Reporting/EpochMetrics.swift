@@ -14,11 +14,9 @@ package struct EpochMetrics: Sendable {
   /// All names of the line but `epoch`, null or not, sorted.
   package let names: [String]
 
-  /// A line of the file; nil where it is none of numbers with an epoch.
+  /// A line of the file; nil where it is no object with an epoch.
   init?(_ line: Data) {
-    // JSONSerialization would round some numbers in their last digit.
-    guard let found = try? JSONDecoder().decode([String: Double?].self, from: line),
-      let epoch = found["epoch"]?.flatMap({ Int(exactly: $0) })
+    guard let found = jsonNumbers(line), let epoch = found["epoch"]?.flatMap({ Int(exactly: $0) })
     else { return nil }
     self.epoch = epoch
     values = found.compactMapValues { $0 }.filter { $0.key != "epoch" }

@@ -45,8 +45,8 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
       "the cache was made with another \(field)\(Self.flag(field)): it has \(found), expected "
         + "\(expected); use what it was made with, or another cache directory"
     case .unlike(let path, let other, let field, let found, let expected):
-      "\(path) has the \(field) \(found), \(other) has \(expected); only caches of one teacher, data "
-        + "set, seed and precision can be united"
+      "\(path) has the \(field)\(Self.flag(field)) \(found), \(other) has \(expected); unite only "
+        + "caches of one teacher, data set, seed and precision, or choose another directory"
     case .corrupt(let path, let reason) where path.hasSuffix("/" + CacheManifest.fileName):
       "\(path) is damaged: \(reason); put it back from a copy of the cache, or copy the cache anew "
         + "(the units hold nothing that could replace it)"

@@ -73,16 +73,12 @@ package struct CacheManifest: Codable, Equatable, Sendable {
     if units > 0 { throw .noManifest(path: directory, units: units) }
   }
 
-  /// Refuses to make a cache beside files of something else, such as a run's: whoever deletes the
-  /// one would delete the other.
-  static func requireNothingElse(in directory: String) throws(CacheError) {
-    guard try FileSystem.kind(of: directory + "/" + fileName) == .absent else { return }
-    let own = [UnitName.folder, WriterLock.fileName, fileName + ".tmp", "lost+found"]
-    let other = FileSystem.names(in: directory).first { !own.contains($0) && !$0.hasPrefix(".") }
-    if let other {
-      throw .uncreatable(
-        path: directory, reason: "it holds \(other) and no cache; a cache has a folder of its own")
-    }
+  /// Refuses to make a cache in the folder of a run: whoever deletes the one would delete the other.
+  static func requireNoRun(in directory: String) throws(CacheError) {
+    guard try FileSystem.kind(of: directory + "/config.yaml") != .absent,
+      try FileSystem.kind(of: directory + "/" + fileName) == .absent
+    else { return }
+    throw .uncreatable(path: directory, reason: "it holds a run (config.yaml)")
   }
 
   /// Reads and checks the manifest of the cache at `directory`.
@@ -127,7 +123,9 @@ package struct CacheManifest: Codable, Equatable, Sendable {
 
   private static func reason(_ error: any Error) -> String {
     func place(_ path: [any CodingKey]) -> String {
-      path.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".")
+      path.isEmpty
+        ? "the whole"
+        : path.map { $0.intValue.map(String.init) ?? $0.stringValue }.joined(separator: ".")
     }
     return switch error {
     case DecodingError.keyNotFound(let key, let context):

@@ -30,7 +30,7 @@ package enum CacheTransfer {
     if FileSystem.isInside(target, source) {
       throw .uncreatable(path: target, reason: "it lies inside the cache that is copied")
     }
-    try CacheManifest.requireNothingElse(in: target)
+    try CacheManifest.requireNoRun(in: target)
     try FileSystem.makeDirectory(target)
     try UnitName.makeFolder(in: target)
     let lock = try waitForLock(target, onWait)

@@ -14,8 +14,8 @@ package final class CacheWriter {
   /// Opens or makes the cache at `directory` for writing.
   ///
   /// - Throws: `.locked` at once where another writer is at work; `.mismatch` where the cache was
-  ///   made from something else; `.uncreatable` where no cache is and other files are;
-  ///   `.networkFileSystem` unless that is allowed.
+  ///   made from something else; `.uncreatable` in the folder of a run; `.networkFileSystem` unless
+  ///   that is allowed.
   package static func open(
     _ directory: String, identity: CacheIdentity, kernelLevel: String,
     allowNetworkFileSystem: Bool = false
@@ -33,7 +33,7 @@ package final class CacheWriter {
     if !allowNetwork, let type = networkType(FileSystem.nearestExisting(directory)) {
       throw .networkFileSystem(path: directory, name: type)
     }
-    try CacheManifest.requireNothingElse(in: directory)
+    try CacheManifest.requireNoRun(in: directory)
     try FileSystem.makeDirectory(directory)
     lock = try WriterLock(directory)
     if try FileSystem.kind(of: directory + "/" + CacheManifest.fileName) == .absent {

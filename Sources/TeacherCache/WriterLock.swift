@@ -7,11 +7,9 @@ final class WriterLock {
   // Sound: the descriptor is owned by this object and closed once.
   private var descriptor: Int32?
 
-  static let fileName = "writer.lock"
-
   /// Takes the lock of `directory` or fails at once, naming the holder.
   init(_ directory: String) throws(CacheError) {
-    let path = directory + "/" + Self.fileName
+    let path = directory + "/writer.lock"
     let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw FileSystem.error(path) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {

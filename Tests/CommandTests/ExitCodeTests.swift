@@ -81,7 +81,7 @@ struct ExitCodeTests {
     Case(
       66, "/nonexistent/t", dump, "--dataset", "mnist", "--data", digits, "--teacher",
       "/nonexistent/t", "--views", "weak:1", "--cache", "/nonexistent/cache"),
-    Case(64, "did you mean info", dump, "inof", "/nonexistent/cache"),
+    Case(64, "did you mean info?", dump, "inof", "/nonexistent/cache"),
     Case(64, "did you mean report?", train, "reprot", "/nonexistent/run"),
     Case(64, "did you mean sweep?", train, "help", "sweeep"),
     Case(66, "/nonexistent/cache", dump, "info", "/nonexistent/cache"),
@@ -276,7 +276,7 @@ struct ExitCodeTests {
     let dump = try Program.run(
       Self.dump, SmallCache.dump(scratch, views: "weak:2").map { $0 == "stage3" ? "none" : $0 })
     #expect(dump.status == 0, "\(dump.errors)")
-    func lacks(_ method: String, _ rest: [String]) throws -> String {
+    func lacks(_ method: String, _ rest: [String], in cache: String = cache) throws -> String {
       let result = try Program.run(
         Self.train,
         [
@@ -295,5 +295,12 @@ struct ExitCodeTests {
     try Data("1\n2\n".utf8).write(to: URL(fileURLWithPath: other))
     let images = try lacks("kd", ["--subset", "list:" + other])
     #expect(images.contains("--views weak:2 ") && images.contains("--subset list:" + other))
+    // Rounds of features are among the views, where the cache has none of them too.
+    let strong = SmallCache.dump(scratch, views: "strong:1", into: "strong")
+    #expect(try Program.run(Self.dump, strong.map { $0 == "stage3" ? "none" : $0 }).status == 0)
+    #expect(
+      try lacks(
+        "sskd", ["--epochs", "60", "--set", "sskd.feature_rounds=20"], in: scratch.path + "/strong"
+      ).contains("--views weak:20 --features stage1,stage2,stage3 --feature-views weak:20 "))
   }
 }

@@ -120,7 +120,9 @@ struct TrainingOptionTests {
     #expect(summary["ema_test_top1_last"] as? Double == lines[3]["ema_test_top1"] as? Double)
     // Of the same epoch: not chosen on the test set either, where another one is best.
     let chosen = try #require(accuracies.firstIndex { $0.0 == best })
-    #expect(summary["ema_test_top1_best"] as? Double == lines[chosen]["ema_test_top1"] as? Double)
+    let averages = lines.compactMap { $0["ema_test_top1"] as? Double }
+    #expect(averages[chosen] < averages.max() ?? 0)
+    #expect(summary["ema_test_top1_best"] as? Double == averages[chosen])
   }
 
   @Test func withoutASetAsideTheBestEpochIsThatOfTheTestSet() throws {

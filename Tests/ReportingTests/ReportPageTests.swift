@@ -42,9 +42,12 @@ struct ReportPageTests {
         isLive: false, teacherSeconds: 0.25, studentSeconds: 0.125, views: 8, storedViews: 20,
         trainingSeconds: 4)
     }
+    guard let lines = try? EpochMetrics.lines(of: Data(metrics.utf8)) else {
+      preconditionFailure("these lines are whole")
+    }
     return RunRecord(
       name: name, configuration: "method: kd\nkd:\n  ce_weight: 0.1\ninputs:\n  cache_id: abcd\n",
-      metrics: (try? EpochMetrics.lines(of: Data(metrics.utf8))) ?? [], summary: summary,
+      metrics: lines, summary: summary,
       evaluation: evaluation)
   }
 

@@ -4,7 +4,7 @@ import Tensors
 /// one (arXiv 1901.05555; BKD's `train_student.py` uses β = 0.9999). β = 0 gives ones.
 ///
 /// - Parameter counts: training images of each class. A class without images weighs as if it had
-///   one and is left out of the mean, or its weight, the largest, would take all from the others.
+///   one; it is left out of the mean, or it would scale the focal loss of the others to nothing.
 package func effectiveNumberWeights(counts: [Int], beta: Double) -> [Double] {
   let raw = counts.map { (1 - beta) / (1 - power(beta, max($0, 1))) }
   let present = counts.indices.filter { counts[$0] > 0 }

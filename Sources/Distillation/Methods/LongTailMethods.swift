@@ -1,4 +1,4 @@
-// The baselines that balanced distillation is compared with: no teacher, weak views, one term.
+// Baselines for long tails beside balanced distillation: no teacher, weak views, one term.
 
 /// Focal loss, see `focalLoss`.
 package struct FocalMethod: DistillationMethod {

@@ -6,10 +6,10 @@ import Foundation
 /// which the next write uses up; a lock on it keeps two writers of one file apart.
 package enum AtomicFile {
   /// Writes `bytes` to `path`: temporary file, fsync, rename, fsync of the folder. A link stays, and
-  /// its file is replaced; a pipe or a device is written to as it is.
+  /// its file is replaced; a pipe, a device or `/dev/stdout` is written to as it is.
   package static func write(_ bytes: [UInt8], to path: String) throws(NetworkError) {
     guard let path = try file(behind: path) else {
-      let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+      let descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
       guard descriptor >= 0 else { throw .writing(path, code: errno) }
       defer { close(descriptor) }
       return try write(bytes, to: descriptor, path: path)
@@ -19,6 +19,8 @@ package enum AtomicFile {
     defer { close(descriptor) }
     do throws(NetworkError) {
       guard ftruncate(descriptor, 0) == 0 else { throw .writing(path, code: errno) }
+      var before = stat()
+      if stat(path, &before) == 0 { fchmod(descriptor, before.st_mode & 0o777) }
       try write(bytes, to: descriptor, path: path)
       guard fsync(descriptor) == 0 else { throw .writing(path, code: errno) }
       guard rename(temporary, path) == 0 else { throw .writing(path, code: errno) }
@@ -33,9 +35,7 @@ package enum AtomicFile {
   /// to write.
   package static func requireWritable(_ path: String) throws(NetworkError) {
     guard let path = try file(behind: path) else { return }
-    let descriptor = try openLocked(path + ".partial", for: path)
-    unlink(path + ".partial")
-    close(descriptor)
+    guard access(folder(of: path), W_OK) == 0 else { throw .writing(path, code: errno) }
   }
 
   /// The file that `path` names, through links; nil where it is a pipe or a device.
@@ -49,6 +49,8 @@ package enum AtomicFile {
         "\(path) is a link to a file that is not there; remove the link, or give that file's name")
     }
     switch meant.st_mode & S_IFMT {
+    // What the shell has opened for us; its lines before are not ours to replace.
+    case S_IFREG where path.hasPrefix("/dev/") || path.hasPrefix("/proc/"): return nil
     case S_IFREG where named.st_mode & S_IFMT == S_IFLNK:
       guard let resolved = realpath(path, nil) else { throw .writing(path, code: errno) }
       defer { free(resolved) }
@@ -105,11 +107,15 @@ package enum AtomicFile {
       .cannotWrite, "\(path): another process is writing this file now; give each its own folder")
   }
 
-  /// Makes the new name itself survive a power cut.
-  private static func synchronizeFolder(of path: String) throws(NetworkError) {
+  private static func folder(of path: String) -> String {
     // Foundation's deletingLastPathComponent crashes on a name of one letter.
     let folder = path.contains("/") ? (path as NSString).deletingLastPathComponent : "."
-    let descriptor = open(folder.isEmpty ? "." : folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    return folder.isEmpty ? "." : folder
+  }
+
+  /// Makes the new name itself survive a power cut.
+  private static func synchronizeFolder(of path: String) throws(NetworkError) {
+    let descriptor = open(folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw .writing(path, code: errno) }
     defer { close(descriptor) }
     // Some network file systems cannot sync a folder and say EINVAL; the file itself is safe.

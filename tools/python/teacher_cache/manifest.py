@@ -290,18 +290,12 @@ def require_no_units(directory: str) -> None:
         raise NoManifest.of(directory, units)
 
 
-def require_nothing_else(directory: str) -> None:
-    """Refuses to make a cache beside files of something else."""
-    if not os.path.isdir(directory) or os.path.lexists(os.path.join(directory, FILE_NAME)):
-        return
-    own = {"units", "writer.lock", FILE_NAME + ".tmp", "lost+found"}
-    others = sorted(
-        name for name in os.listdir(directory) if name not in own and not name.startswith(".")
-    )
-    if others:
+def require_no_run(directory: str) -> None:
+    """Refuses to make a cache in the folder of a run: whoever deletes the one would delete both."""
+    run, manifest = (os.path.join(directory, name) for name in ("config.yaml", FILE_NAME))
+    if os.path.lexists(run) and not os.path.lexists(manifest):
         raise CacheError(
-            f"{directory} cannot be made: it holds {others[0]} and no cache; a cache has a folder of "
-            "its own; choose another directory"
+            f"{directory} cannot be made: it holds a run (config.yaml); choose another directory"
         )
 
 

@@ -20,8 +20,8 @@ from .manifest import (
     ViewRanges,
     is_possible,
     is_tap_name,
+    require_no_run,
     require_no_units,
-    require_nothing_else,
 )
 from .plan import WorkUnit, missing_work
 from .ranges import IndexRanges
@@ -232,7 +232,7 @@ class Writer:
         return os.path.join(self.path, UNITS)
 
     def _open(self, allow_network: bool) -> None:
-        require_nothing_else(self.path)
+        require_no_run(self.path)
         os.makedirs(self.path, exist_ok=True)
         network = network_type(self.path)
         if network is not None and not allow_network:

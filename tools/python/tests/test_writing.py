@@ -274,10 +274,10 @@ class Writing(unittest.TestCase):
         with self.assertRaisesRegex(teacher_cache.Mismatch, "shape of tap stage1"):
             self.write("q8", taps={"stage1": (1, 1, 16)})
 
-    def test_no_cache_is_made_among_other_files(self):
+    def test_no_cache_is_made_in_the_folder_of_a_run(self):
         self.path.mkdir()
         (self.path / "config.yaml").write_text("method: kd\n")
-        with self.assertRaisesRegex(teacher_cache.CacheError, "holds config.yaml and no cache"):
+        with self.assertRaisesRegex(teacher_cache.CacheError, r"holds a run \(config.yaml\)"):
             self.write("fp32")
         self.assertEqual(os.listdir(self.path), ["config.yaml"])
 
