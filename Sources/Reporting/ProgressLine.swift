@@ -81,6 +81,11 @@ package func grouped(_ number: Int) -> String {
   return (number < 0 ? "-" : "") + String(digits)
 }
 
+/// "1 unit", "1,234 units".
+package func counted(_ number: Int, _ noun: String) -> String {
+  "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"
+}
+
 /// "3.2 GB", in powers of 1000.
 package func bytesText(_ bytes: Int) -> String {
   var value = Double(bytes)

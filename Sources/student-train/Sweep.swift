@@ -63,7 +63,8 @@ struct Sweep: ParsableCommand {
     let (signals, progress) = (StopSignals(), ProgressLine(quiet: quiet))
     try RunDirectory.requireOther(output)
     try makeDirectory(output)
-    progress.note("\(runs.count) runs, \(min(parallel, runs.count)) at a time, in \(output)")
+    progress.note(
+      "\(counted(runs.count, "run")), \(min(parallel, runs.count)) at a time, in \(output)")
     let runner = SweepRunner(
       output: output, parallel: parallel, progress: progress, signals: signals)
     let outcomes = try runner.run(runs) { run in

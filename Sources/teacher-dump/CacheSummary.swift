@@ -36,7 +36,7 @@ struct CacheSummary {
       "stored: \(grouped(info.records)) logits as \(identity.logits.rawValue), "
         + "\(String(format: "%.1f", info.logitBytesPerView)) B a view "
         + "(fp32: \(identity.classes * 4) B, ratio \(String(format: "%.2f", info.logitRatio))); "
-        + "\(bytesText(info.bytes)) in \(cache.manifest.units.count) units\(unfinished)",
+        + "\(bytesText(info.bytes)) in \(counted(cache.manifest.units.count, "unit"))\(unfinished)",
       "error: gradient of T²·KL off by at most \(info.logitErrorBound) in L1 at every temperature; "
         + "largest logit error measured \(short(info.largestLogitError))",
     ]
@@ -62,7 +62,7 @@ struct CacheSummary {
     let share = String(format: "%.4f", 100 * Double(error.maskFlips) / Double(error.views))
     return "measured on \(grouped(error.views)) of \(grouped(info.records)) views, L1 at most: "
       + figures.joined(separator: ", ")
-      + "; \(grouped(error.maskFlips)) CRLD masks flipped (\(share) %)"
+      + "; \(counted(error.maskFlips, "CRLD mask")) flipped (\(share) %)"
   }
 
   private func short(_ value: Double) -> String { String(format: "%.4g", value) }

@@ -58,7 +58,8 @@ struct Read: ParsableCommand {
       printResult(JSONValue.object(members).text)
       return
     }
-    printResult("image \(image), view \(key.view), label \(record.label)")
+    let stored = key.view == asked ? "" : " (stored as \(key.view))"
+    printResult("image \(image), view \(asked)\(stored), label \(record.label)")
     printResult(
       "top 5: "
         + top.map { "\($0) (\(String(format: "%.3f", record.logits[$0])))" }

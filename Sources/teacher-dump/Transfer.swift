@@ -23,7 +23,7 @@ struct Merge: ParsableCommand {
     let report = try CacheTransfer.merge(
       into: out, from: inputs, allowNetworkFileSystem: network.allowNetworkFs)
     printResult(
-      "\(report.unitsCopied) units copied, \(report.unitsCut) cut to what was missing, "
+      "\(counted(report.unitsCopied, "unit")) copied, \(report.unitsCut) cut to what was missing, "
         + "\(report.unitsSkipped) already there")
     printResult(try CacheSummary(out).text)
   }

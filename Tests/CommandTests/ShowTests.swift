@@ -54,6 +54,9 @@ struct ShowTests {
     let result = try show(40, "weak:7")
     #expect(result.status == 0, "\(result.errors)")
     #expect(result.output.contains("view crop:"))
+    let text = try Program.run(
+      "teacher-dump", ["read", cache, "--image", "40", "--view", "weak:7"])
+    #expect(text.output.hasPrefix("image 40, view weak:7 (stored as crop:"), "\(text.output)")
     let read = try Program.run(
       "teacher-dump", ["read", cache, "--image", "40", "--view", "weak:7", "--json"])
     #expect(read.status == 0, "\(read.errors)")
