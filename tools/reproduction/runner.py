@@ -287,7 +287,8 @@ def now():
 def git(*arguments):
     done = subprocess.run(["git", "-C", str(PROJECT), *arguments], text=True, capture_output=True)
     if done.returncode != 0:
-        raise ReproductionError(f"git {arguments[0]}: {done.stderr.strip()}")
+        raise ReproductionError(f"git {arguments[0]}: {done.stderr.strip()}; with --no-commit results "
+                                "are kept without git")
     return done.stdout.strip()
 
 
