@@ -37,6 +37,7 @@ package func runProgram<Command: ParsableCommand>(_ type: Command.Type) -> Never
   // Whoever reads what is printed may go away; the work goes on, and `printResult` notices.
   signal(SIGPIPE, SIG_IGN)
   reportShortenedFiles()
+  reportTraps()
   raiseFileLimit()
   do {
     try capKernelLevel()
@@ -64,6 +65,27 @@ private func reportShortenedFiles() {
       """
     _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
     _exit(Status.data)
+  }
+}
+
+/// A failed precondition ends an optimised program by SIGILL or SIGTRAP without a word: now it says
+/// what that is. Whoever asked the Swift runtime for a trace gets that instead.
+private func reportTraps() {
+  for number in [SIGILL, SIGTRAP] {
+    var action = sigaction()
+    guard sigaction(number, nil, &action) == 0, action.__sigaction_handler.sa_handler == nil else {
+      continue
+    }
+    signal(number) { _ in
+      let text: StaticString = """
+
+        error: a bug of this program; please report it with the command and, from another try with \
+        SWIFT_BACKTRACE=enable=yes, the trace
+
+        """
+      _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
+      _exit(Status.software)
+    }
   }
 }
 

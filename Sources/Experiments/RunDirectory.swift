@@ -146,6 +146,9 @@ package final class RunDirectory {
     try refreshLogs()
   }
 
+  /// Adds an epoch's line to metrics.jsonl.
+  ///
+  /// - Throws: where it cannot be written.
   package func appendMetrics(_ line: JSONValue) throws {
     let descriptor = open(metricsPath, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw NetworkError.writing(metricsPath, code: errno) }
@@ -158,6 +161,9 @@ package final class RunDirectory {
   /// The metrics of the finished epochs, oldest first.
   package func metrics() throws -> [EpochMetrics] { try readMetrics(metricsPath) }
 
+  /// Writes summary.json, which says that the run is finished: whole or not at all.
+  ///
+  /// - Throws: where it cannot be written.
   package func writeSummary(_ summary: JSONValue) throws {
     try AtomicFile.write(Array((summary.lines + "\n").utf8), to: summaryPath)
   }

@@ -77,6 +77,11 @@ package final class TrainingRun {
       saved = (trainer.epoch, trainer.stepInEpoch)
       before = EpochMeter.Part(of: state)
       progress.note("going on from epoch \(trainer.epoch + 1), step \(trainer.stepInEpoch + 1)")
+      if let level = state.metadata[Trainer.kernelLevelKey], level != KernelLevel.name {
+        progress.note(
+          "note: the run was saved with the kernels \(level) and goes on with \(KernelLevel.name), "
+            + "which round otherwise: its weights will not be those of a run on one machine")
+      }
     }
     try directory.keepMetrics(epochs: trainer.epoch)
     if let images = inputs.cachedImages { try RunImages.write(images, to: directory.path) }

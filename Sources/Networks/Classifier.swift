@@ -111,7 +111,7 @@ package final class Classifier {
     var gradient = logits
     for part in forward.parts.reversed() {
       if part < stages.count, let injected = features[stages[part].tap] {
-        gradient = gradient.map { sum($0, injected, on: execution) } ?? injected
+        gradient = gradient.map { sum($0, injected, rectify: false, on: execution) } ?? injected
       }
       let output = gradient ?? .zeros(forward.shape, in: execution.memory)
       gradient = layer(ofPart: part).backward(output, on: execution)
@@ -127,6 +127,7 @@ package final class Classifier {
   /// Running statistics and batch counters, in definition order.
   package var buffers: [StateBuffer] { (0..<partCount).flatMap { layer(ofPart: $0).buffers } }
 
+  /// Forgets the gradients of all parameters.
   package func zeroGradients() {
     for parameter in parameters { parameter.zeroGradient() }
   }
@@ -135,19 +136,5 @@ package final class Classifier {
     precondition(
       (0...stages.count).contains(part), "\(architecture) has parts 0…\(stages.count), not \(part)")
     return part < stages.count ? stages[part].layer : head
-  }
-
-  /// The sum of two gradients of equal shape. A new tensor: either may still be read elsewhere.
-  private func sum(_ left: Tensor, _ right: Tensor, on execution: Execution) -> Tensor {
-    let outer = execution.enter(.elementwise)
-    defer { execution.leave(outer) }
-    precondition(
-      left.shape == right.shape, "gradients of shapes \(left.shape) and \(right.shape) at one tap")
-    let sum = Tensor(left.shape, in: execution.memory)
-    let (a, b, c) = (left.pointer, right.pointer, sum.pointer)
-    execution.parallelRanges(sum.count, atLeast: 1 << 14) { range in
-      for i in range { c[i] = a[i] + b[i] }
-    }
-    return sum
   }
 }

@@ -10,6 +10,7 @@ package struct Calibration: Codable, Equatable, Sendable {
   /// Mean confidence of each bin; 0 for an empty one.
   package let confidence: [Double]
 
+  /// - Parameter confidences: 0…1; what is no number counts as 0.
   package init(confidences: [Double], correct isCorrect: [Bool]) {
     precondition(
       confidences.count == isCorrect.count,
@@ -18,6 +19,7 @@ package struct Calibration: Codable, Equatable, Sendable {
     var correct = counts
     var sums = Array(repeating: 0.0, count: Self.binCount)
     for (confidence, isCorrect) in zip(confidences, isCorrect) {
+      let confidence = confidence.isFinite ? confidence : 0
       let bin = min(max(Int(confidence * Double(Self.binCount)), 0), Self.binCount - 1)
       counts[bin] += 1
       correct[bin] += isCorrect ? 1 : 0

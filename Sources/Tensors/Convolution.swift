@@ -16,6 +16,8 @@ package struct ConvolutionFinish {
     self.addend = addend
     self.rectify = rectify
   }
+
+  var isNone: Bool { scale == nil && shift == nil && addend == nil && !rectify }
 }
 
 extension ConvolutionShape {
@@ -29,6 +31,9 @@ extension ConvolutionShape {
     let (n, h, w) = imageSizes(x, channels: inputs)
     let y = Tensor(
       [n, outputSize(h), outputSize(w), outputs], in: execution.memory)
+    precondition(
+      finish.addend.map { $0.count == y.count } ?? true,
+      "an addend of shape \(finish.addend?.shape ?? []) to an output of shape \(y.shape)")
     if isDepthwise {
       depthwiseForward(x, weights: weights, into: y, finish: finish, on: execution)
       return y
@@ -41,13 +46,23 @@ extension ConvolutionShape {
   }
 
   /// The gradient at the input, N×height×width×inputs, from the one at the output; plus `addend`.
+  ///
+  /// - Parameter finish: not for depthwise layers.
   package func inputGradient(
     _ gradient: Tensor, weights: Tensor, height: Int, width: Int, addend: Tensor? = nil,
     finish: ConvolutionFinish = .init(), on execution: Execution
   ) -> Tensor {
     let n = gradient.shape[0]
+    precondition(
+      gradient.shape == [n, outputSize(height), outputSize(width), outputs],
+      "a gradient of shape \(gradient.shape) at the output for \(height)×\(width) inputs")
+    precondition(
+      addend.map { $0.count == n * height * width * inputs } ?? true,
+      "an addend of shape \(addend?.shape ?? []) to a gradient of \(n)×\(height)×\(width)×\(inputs)"
+    )
     let target = Tensor([n, height, width, inputs], in: execution.memory)
     if isDepthwise {
+      precondition(finish.isNone, "a depthwise layer's gradient is not finished")
       depthwiseInputGradient(gradient, weights: weights, into: target, on: execution)
       guard let addend else { return target }
       return sum(target, addend, rectify: false, on: execution)

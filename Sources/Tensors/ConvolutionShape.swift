@@ -30,7 +30,10 @@ package struct ConvolutionShape: Hashable, Sendable {
 
   static let lanes = 16
 
-  package func outputSize(_ size: Int) -> Int { (size + 2 * padding - kernel) / strides + 1 }
+  /// Of an input of this height or width; 0 where the kernel does not fit.
+  package func outputSize(_ size: Int) -> Int {
+    size + 2 * padding < kernel ? 0 : (size + 2 * padding - kernel) / strides + 1
+  }
 
   /// Whether every channel has a kernel of its own.
   package var isDepthwise: Bool { groups > 1 && groups == inputs && inputs == outputs }

@@ -21,7 +21,7 @@ package final class Execution: @unchecked Sendable {
   ) {
     precondition(threads >= 1, "Execution needs at least one thread, got \(threads)")
     guard let workers = workers_create(Int32(clamping: threads)) else {
-      preconditionFailure("no memory for \(threads) worker threads")
+      endWithoutMemory(for: "\(threads) worker threads")
     }
     self.threads = threads
     convolutionMethod = convolutions

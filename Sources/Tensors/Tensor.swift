@@ -1,7 +1,8 @@
 /// A dense fp32 array: N×H×W×C images and features, N×C logits, or a parameter.
 ///
 /// Copies of the struct share the storage; it goes back to its `TensorMemory` with the last copy.
-/// `@unchecked`: whoever makes a tensor fills it before handing it on; after that it is only read.
+/// `@unchecked`: whoever makes a tensor fills it before handing it on; after that it is only read, or
+/// changed by its one owner between loops, as parameters, gradients and statistics are.
 package struct Tensor: @unchecked Sendable {
   package let shape: [Int]
   /// The number of elements.

@@ -43,6 +43,7 @@ package final class TensorMemory: Sendable {
     }
   }
 
+  /// The bytes that a buffer of at least `bytes` bytes has.
   package static func sizeClass(_ bytes: Int) -> Int {
     if bytes <= 1024 { return 1024 }
     let step = (1 << (Int.bitWidth - 1 - (bytes - 1).leadingZeroBitCount)) / 8
@@ -60,9 +61,7 @@ package final class TensorMemory: Sendable {
       let large = size >= Block.pageSize
       var start: UnsafeMutableRawPointer?
       let code = posix_memalign(&start, large ? Block.pageSize : 64, size)
-      guard code == 0, let start else {
-        preconditionFailure("no memory for a tensor of \(size) bytes (error \(code))")
-      }
+      guard code == 0, let start else { endWithoutMemory(for: "a tensor of \(size) bytes") }
       #if os(Linux)
         // 2 MiB pages: a training step walks some 200 MiB, far beyond the TLB's reach with 4 KiB.
         if large { _ = madvise(start, size, Int32(MADV_HUGEPAGE)) }
@@ -73,4 +72,12 @@ package final class TensorMemory: Sendable {
 
     func deallocate() { Foundation.free(start) }
   }
+}
+
+/// Ends the process with code 69 and a message: what it asked for is more than the machine gives. An
+/// optimised build would not print that of a failed precondition.
+func endWithoutMemory(for what: String) -> Never {
+  let text = "error: no memory for \(what); a smaller --batch-size or fewer --threads need less\n"
+  FileHandle.standardError.write(Data(text.utf8))
+  _exit(69)
 }

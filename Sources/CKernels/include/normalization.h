@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 /// One image's moments about its own first pixel: sum[c] = Σ (x − x₀), square[c] = Σ (x − x₀)².
-/// The shift keeps the variance exact where the mean is large against it.
+/// The shift keeps a mean that is large against the deviations from cancelling the variance; a first
+/// pixel that is itself many deviations off costs digits again (5e-5 of the variance at six of them,
+/// 1024 pixels).
 void norm_moments(
     const float *x, intptr_t pixels, intptr_t channels, float *sum, float *square);
 

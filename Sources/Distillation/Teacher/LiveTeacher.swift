@@ -27,6 +27,7 @@ package final class LiveTeacher: TeacherSource {
     let output = network.forward(
       batch.images(normalization, on: execution), training: 0..<0, on: execution)
     guard let logits = output.logits else { preconditionFailure("a whole pass gives logits") }
+    try NonFiniteTeacher.check(logits, of: batch.keys)
     return TeacherLogits(
       Matrix(rows: batch.keys.count, columns: classes, floats: logits.values))
   }
@@ -35,10 +36,15 @@ package final class LiveTeacher: TeacherSource {
     guard let last = network.taps.lastIndex(where: taps.contains),
       taps.isSubset(of: network.taps)
     else { preconditionFailure("the teacher lacks some of the taps \(taps.sorted())") }
-    return network.forward(
+    let features = network.forward(
       batch.images(normalization, on: execution), training: 0..<0, through: last,
       keeping: taps, on: execution
     ).features
+    for tap in taps.sorted() {
+      guard let values = features[tap] else { preconditionFailure("no tap \(tap)") }
+      try NonFiniteTeacher.check(values, of: batch.keys, tap: tap)
+    }
+    return features
   }
 }
 

@@ -6,10 +6,24 @@ package import Tensors
 /// A teacher output that is not a number.
 package struct NonFiniteTeacher: Error, CustomStringConvertible, Sendable {
   package let key: ViewKey
+  /// The tap whose features it was found in; nil for logits.
+  package var tap: String?
 
   package var description: String {
-    "the teacher's logits for image \(key.image), view \(key.view) are not finite: the weights or "
-      + "the normalisation (--mean, --std) do not fit; nothing was stored for this image"
+    let output = tap.map { "features at \($0)" } ?? "logits"
+    return "the teacher's \(output) for image \(key.image), view \(key.view) are not finite: the "
+      + "weights or the normalisation (--mean, --std) do not fit; nothing of this view was stored "
+      + "or trained on"
+  }
+
+  /// Fails where an output of these views, as many numbers for each, holds what is no number.
+  static func check(
+    _ output: Tensor, of keys: [ViewKey], tap: String? = nil
+  ) throws(NonFiniteTeacher) {
+    guard !output.isFinite, let bad = output.values.firstIndex(where: { !$0.isFinite }) else {
+      return
+    }
+    throw NonFiniteTeacher(key: keys[bad / (output.count / keys.count)], tap: tap)
   }
 }
 
@@ -67,10 +81,8 @@ package final class TeacherPass {
     let batch = ViewBatch(keys: keys, renderer: renderer, on: execution)
     let output = network.forward(
       batch.images(normalization, on: execution), training: 0..<0, keeping: taps, on: execution)
-    guard let logits = output.logits?.values else { preconditionFailure("no logits") }
-    if let bad = logits.firstIndex(where: { !$0.isFinite }) {
-      throw NonFiniteTeacher(key: keys[bad / network.classes])
-    }
-    return Output(hashes: batch.hashes, logits: logits, features: output.features)
+    guard let logits = output.logits else { preconditionFailure("no logits") }
+    try NonFiniteTeacher.check(logits, of: keys)
+    return Output(hashes: batch.hashes, logits: logits.values, features: output.features)
   }
 }

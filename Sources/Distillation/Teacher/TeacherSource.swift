@@ -8,8 +8,14 @@ package protocol TeacherSource: AnyObject {
   var classes: Int { get }
   /// The taps whose features this teacher can give, in the network's order.
   var taps: [TapShape] { get }
+  /// What it says about each view: batch × classes.
+  ///
+  /// - Throws: ``NonFiniteTeacher`` from a network; from a cache `CacheError`, or ``ReplayMismatch``
+  ///   where the pixels are not those that the teacher saw.
   func logits(_ batch: ViewBatch) throws -> TeacherLogits
   /// Feature maps of each view at each of some taps: N×H×W×C.
+  ///
+  /// - Throws: as ``logits(_:)``.
   func features(_ batch: ViewBatch, taps: Set<String>) throws -> [String: Tensor]
   /// Says which views will be asked for next, logits or the features of a tap, so that they can be
   /// fetched meanwhile.

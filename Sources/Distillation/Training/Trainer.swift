@@ -45,8 +45,10 @@ package final class Trainer {
 
   /// Forward, loss, backward, update.
   ///
-  /// - Throws: ``Divergence`` when the loss or a gradient is not finite; the weights are then still
-  ///   those before this step.
+  /// - Throws: ``Divergence`` when the loss or a gradient is not finite, ``NonFiniteTeacher`` when what
+  ///   a live teacher says is not, ``ReplayMismatch`` when the pixels are not those that the teacher
+  ///   saw, `CacheError` when what it said cannot be read. The weights are then still those before
+  ///   this step; running statistics may have moved.
   package func trainOneStep() throws {
     precondition(!isFinished, "the run has only \(task.plan.totalSteps) steps")
     let index = task.plan.phaseIndex(at: step)

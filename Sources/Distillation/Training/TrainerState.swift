@@ -1,5 +1,6 @@
 import Foundation
 package import Networks
+import Tensors
 
 /// A checkpoint that does not fit the run it should resume.
 package struct StateError: Error, CustomStringConvertible, Sendable {
@@ -7,8 +8,10 @@ package struct StateError: Error, CustomStringConvertible, Sendable {
 }
 
 extension Trainer {
-  /// Files of version 1 had no hash.
   private static let version = "2"
+
+  /// Names the kernels that a state was reached with: others round otherwise.
+  package static let kernelLevelKey = "kernel_level"
 
   /// Everything that the rest of the run depends on: weights, running statistics, their moving
   /// average, momentum, adapters, the place in the run and the sums of the epoch under way. Views,
@@ -33,7 +36,10 @@ extension Trainer {
       }
     }
     let totals = String(decoding: try JSONEncoder.sorted.encode(totals), as: UTF8.self)
-    let place = ["version": Self.version, "step": String(step), "totals": totals]
+    let place = [
+      "version": Self.version, "step": String(step), "totals": totals,
+      Self.kernelLevelKey: KernelLevel.name,
+    ]
     var state = SafeTensors(metadata: place.merging(notes) { own, _ in own }, tensors: tensors)
     state.metadata["content"] = state.contentHash
     return state
@@ -41,7 +47,7 @@ extension Trainer {
 
   /// Puts the trainer where ``state()`` was taken.
   package func restore(_ state: SafeTensors, path: String) throws {
-    guard let version = state.metadata["version"], ["1", Self.version].contains(version),
+    guard state.metadata["version"] == Self.version,
       let step = state.metadata["step"].flatMap(Int.init), step >= 0, step <= task.plan.totalSteps,
       let text = state.metadata["totals"],
       let totals = try? JSONDecoder().decode(EpochTotals.self, from: Data(text.utf8))
@@ -52,7 +58,7 @@ extension Trainer {
     }
     var content = state
     content.metadata["content"] = nil
-    guard version == "1" || state.metadata["content"] == content.contentHash else {
+    guard state.metadata["content"] == content.contentHash else {
       throw StateError(
         description: "\(path) is damaged: its bytes are not those that were written; put it back "
           + "from a copy, or delete the folder to begin again")

@@ -55,6 +55,7 @@ package struct TrainingPlan: Sendable {
     self.epochs = epochs
   }
 
+  /// The place in ``phases`` of the one that step `step`, from 0, belongs to.
   package func phaseIndex(at step: Int) -> Int {
     phases.firstIndex { $0.steps.contains(step) } ?? phases.count - 1
   }

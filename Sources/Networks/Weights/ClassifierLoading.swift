@@ -109,7 +109,8 @@ extension Classifier {
     return values
   }
 
-  /// The batches a batch norm has seen; PyTorch leaves the number out, or writes it as [] or [1].
+  /// The batches a batch norm has seen, at most 2²⁴, from where a Float no longer counts; PyTorch leaves
+  /// the number out, or writes it as [] or [1].
   private func counter(
     _ name: String, _ tensor: StateTensor?, path: String
   ) throws(NetworkError) -> [Float] {
@@ -121,6 +122,6 @@ extension Classifier {
         "\(path): \"\(name)\" is \(tensor.dtype.rawValue) of shape \(tensor.shape), "
           + "expected one non-negative integer")
     }
-    return [Float(count)]
+    return [Float(min(count, 1 << 24))]
   }
 }
