@@ -84,20 +84,30 @@ let package = Package(
         argumentParser,
       ]),
 
+    .target(
+      name: "TestSupport", dependencies: ["Networks"], path: "Tests/Support",
+      swiftSettings: settings),
     tests("Tensors", ["CKernels", "COpenBLAS"]),
-    tests("Networks", ["Tensors", crypto], files: ["Fixtures", "Python"]),
-    tests("Datasets", ["Tensors", crypto], files: ["Fixtures"]),
+    tests("Networks", ["Tensors", "TestSupport", crypto], files: ["Fixtures", "Python"]),
+    tests("Datasets", ["Tensors", "TestSupport", crypto], files: ["Fixtures"]),
     tests("LMDB", []),
-    tests("TeacherCache", ["Datasets", "LMDB"], files: ["Fixtures"]),
+    tests("TeacherCache", ["Datasets", "LMDB", "TestSupport"], files: ["Fixtures"]),
     tests(
-      "Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"], files: ["Fixtures"]),
+      "Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors", "TestSupport"],
+      files: ["Fixtures"]),
     tests(
       "Experiments",
-      ["Datasets", "Distillation", "Networks", "Reporting", "TeacherCache", "Tensors"]),
+      [
+        "Datasets", "Distillation", "Networks", "Reporting", "TeacherCache", "Tensors",
+        "TestSupport",
+      ]),
     tests("Reporting", ["CSPNG", "Protobuf"]),
     .testTarget(
       name: "CommandTests",
-      dependencies: ["teacher-dump", "student-train", "Datasets", "Networks", crypto],
+      dependencies: [
+        "teacher-dump", "student-train", "Datasets", "Networks", "TeacherCache", "TestSupport",
+        crypto,
+      ],
       swiftSettings: settings),
 
     // What tools/bench runs; skipped by `swift test`.

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Damaged caches through the programs: nothing is silent and nothing dies by a signal.
@@ -67,7 +68,7 @@ import Testing
     let end = Date() + 60
     while (try? Data(contentsOf: metrics))?.isEmpty ?? true, Date() < end { usleep(5000) }
     #expect(truncate(unit, 8192) == 0)
-    let text = String(decoding: errors.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+    let text = String(decoding: Program.everything(from: errors), as: UTF8.self)
     process.waitUntilExit()
     #expect(process.terminationReason == .exit)
     #expect(process.terminationStatus == 65)

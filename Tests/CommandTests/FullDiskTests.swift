@@ -1,16 +1,6 @@
 import Foundation
+import TestSupport
 import Testing
-
-/// Whether this process may mount a file system of its own, as root in most containers may.
-private let mayMount: Bool = {
-  let process = Process()
-  process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-  process.arguments = ["unshare", "-m", "mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", "/mnt"]
-  (process.standardOutput, process.standardError) = (FileHandle.nullDevice, FileHandle.nullDevice)
-  guard (try? process.run()) != nil else { return false }
-  process.waitUntilExit()
-  return process.terminationStatus == 0
-}()
 
 @Suite(.serialized, .enabled(if: mayMount, "needs the right to mount a small tmpfs"))
 struct FullDiskTests {
@@ -26,9 +16,9 @@ struct FullDiskTests {
   ) throws -> Outcome {
     let quoted = { (words: [String]) in words.map { "'\($0)'" }.joined(separator: " ") }
     let script = """
-      mount -t tmpfs -o size=\(size)k tmpfs \(disk) || exit 99
+      mount -t tmpfs -o size=\(size)k tmpfs '\(disk)' || exit 99
       \(quoted(command)) > /dev/null 2> '\(disk).errors'; a=$?
-      mount -o remount,size=256m \(disk)
+      mount -o remount,size=256m '\(disk)'
       \(quoted(command)) > /dev/null 2>> '\(disk).resumed'; b=$?
       \(quoted(check)) > '\(disk).checked' 2>&1; c=$?
       echo $a $b $c

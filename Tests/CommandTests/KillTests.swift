@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `kill -9` at any moment, then the same command again: as if nothing had happened.
@@ -102,5 +103,6 @@ import Testing
       #expect(epochs == [1, 2, 3, 4, 5, 6])
       try FileManager.default.removeItem(atPath: scratch.path + "/killed")
     }
+    #expect(kills >= faultCount(20, full: 200))
   }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// `dump --plan`: what a dump would cost, without doing it.
@@ -81,20 +82,12 @@ struct PlanTests {
     #expect(alone.errors.contains("--plan"))
   }
 
-  @Test(.enabled(if: geteuid() == 0, "needs root to mount a small tmpfs"))
+  @Test(.enabled(if: mayMount, "needs the right to mount a small tmpfs"))
   func aDiskThatIsTooSmallIsNamed() throws {
     let disk = scratch.path + "/disk"
     try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: true)
-    func command(_ arguments: String...) throws -> Int32 {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-      process.arguments = arguments
-      try process.run()
-      process.waitUntilExit()
-      return process.terminationStatus
-    }
-    try #require(command("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk) == 0)
-    defer { _ = try? command("umount", disk) }
+    try #require(succeeds("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", disk))
+    defer { succeeds("umount", disk) }
     let result = try Program.run(
       "teacher-dump",
       ["--plan", "--json", "--cache", disk + "/new/cache", "--views", "weak:9"] + common)

@@ -1,6 +1,7 @@
 import Foundation
 import Networks
 import Synchronization
+import TestSupport
 import Testing
 
 /// Runs the two programs as a user does and gives what they printed and returned.
@@ -11,9 +12,8 @@ struct Program {
     let errors: String
   }
 
-  static let projectFolder = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent().path
-  static let digits = projectFolder + "/data/mnist-5k"
+  static let projectFolder = Files.project.path
+  static let digits = Files.digits
 
   /// The programs lie beside the test bundle.
   private static let folder = URL(fileURLWithPath: CommandLine.arguments[0])
@@ -42,8 +42,12 @@ struct Program {
     return process
   }
 
-  static func run(_ name: String, _ arguments: [String]) throws -> Result {
+  /// - Parameter environment: variables beside the inherited ones.
+  static func run(
+    _ name: String, _ arguments: [String], environment: [String: String] = [:]
+  ) throws -> Result {
     let process = process(name, arguments)
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
     let (output, errors) = (Pipe(), Pipe())
     process.standardOutput = output
     process.standardError = errors
@@ -100,12 +104,12 @@ final class Scratch: Sendable {
     return "list:\(path)/images.txt"
   }
 
-  /// Writes a small teacher that never learned anything and gives its path.
+  /// Writes a small teacher that never learned anything, though it is as sure as one that did, and
+  /// gives its path.
   func teacher(
     seed: UInt64 = 5, classes: Int = 10, dataset: String = "mnist"
   ) throws -> String {
-    let network = try Architecture.make("resnet8", classes: classes)
-    network.initialize(seed: seed)
+    let network = try untrainedTeacher(seed: seed, classes: classes)
     let file = "\(path)/teacher-\(seed).safetensors"
     try network.state(metadata: ["architecture": "resnet8", "dataset": dataset, "format": "pt"])
       .write(to: file)

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Caches as things that people pass on: merged, copied, extended, read by many.
@@ -108,7 +109,7 @@ struct SharingTests {
     #expect(result.errors.contains("teacher-dump merge"), "\(result.errors)")
   }
 
-  @Test(.enabled(if: geteuid() == 0, "needs root to mount and to make PID namespaces"))
+  @Test(.enabled(if: mayMount, "needs the right to mount and to make PID namespaces"))
   func readersNeedNoWritePermissionAndNoNumbersOfTheirOwn() throws {
     try dump(Array(0..<64), "cache", "--views", "weak:1")
     try FileManager.default.createDirectory(
@@ -122,12 +123,9 @@ struct SharingTests {
       try process.run()
       return process
     }
-    let mount = try shell(
-      "mount --bind '\(path("cache"))' '\(path("mount"))' && mount -o remount,bind,ro '\(path("mount"))'"
-    )
-    mount.waitUntilExit()
-    try #require(mount.terminationStatus == 0)
-    defer { try? shell("umount '\(path("mount"))'").waitUntilExit() }
+    try #require(succeeds("mount", "--bind", path("cache"), path("mount")))
+    defer { succeeds("umount", path("mount")) }
+    try #require(succeeds("mount", "-o", "remount,bind,ro", path("mount")))
     // Each is process 1 of its own namespace, which LMDB's reader table would take for one process.
     let program = try #require(Program.process("student-train", []).executableURL?.path)
     let readers = try (0..<3).map { number in

@@ -101,7 +101,7 @@ struct ShowTests {
     let output = Pipe()
     process.standardOutput = output
     try process.run()
-    let data = output.fileHandleForReading.readDataToEndOfFile()
+    let data = Program.everything(from: output)
     process.waitUntilExit()
     return data
   }

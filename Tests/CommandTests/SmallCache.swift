@@ -75,11 +75,6 @@ struct SmallCache {
   }
 }
 
-/// How much the fault tests do: little in every change's test run, all with `FAULT_TESTS=full`.
-func faultCount(_ few: Int, full: Int) -> Int {
-  ProcessInfo.processInfo.environment["FAULT_TESTS"] == "full" ? full : few
-}
-
 /// The same numbers in every run (SplitMix64), so that a failure can be repeated.
 struct Numbers: RandomNumberGenerator {
   var state: UInt64

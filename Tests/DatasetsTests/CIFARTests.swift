@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("CIFAR files")
@@ -126,9 +127,9 @@ struct CIFARTests {
 
   @Test(
     "the real data sets: sizes, balance, first and last labels",
-    .enabled(if: Fixtures.exists(Fixtures.images), "needs ../data/cifar-100-binary"))
+    .enabled(if: Files.cifar != nil, "needs CIFAR_ROOT or .build/reference-data"))
   func realCIFAR100() throws {
-    let data = try ImageDataset.load(.cifar100, from: Fixtures.images.path)
+    let data = try ImageDataset.load(.cifar100, from: #require(Files.cifar).path)
     #expect(data.train.count == 50_000 && data.test.count == 10_000)
     var counts = [Int](repeating: 0, count: 100)
     for label in data.train.labels { counts[label] += 1 }

@@ -9,8 +9,6 @@ enum Fixtures {
   /// Golden files of the designers, beside the project.
   static let golden = project.appending(path: "../shared/golden").standardizedFileURL
   static let longTailed = project.appending(path: "../shared/data/long-tailed").standardizedFileURL
-  /// The unpacked CIFAR files, beside the project.
-  static let images = project.appending(path: "../data").standardizedFileURL
 
   static func exists(_ url: URL) -> Bool { FileManager.default.fileExists(atPath: url.path) }
 

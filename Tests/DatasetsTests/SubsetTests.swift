@@ -1,6 +1,7 @@
 import Crypto
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("Subsets of the training set")
@@ -106,11 +107,11 @@ struct SubsetTests {
   @Test(
     "the subsets of the real data sets are the published lists",
     .enabled(
-      if: Fixtures.exists(Fixtures.images) && Fixtures.exists(Fixtures.longTailed),
-      "needs ../data/cifar-100-binary, ../data/cifar-10-batches-bin and ../shared/data"),
+      if: Files.cifar != nil && Fixtures.exists(Fixtures.longTailed),
+      "needs CIFAR_ROOT or .build/reference-data, and ../shared/data"),
     arguments: [DatasetName.cifar10, .cifar100])
   func realLists(_ name: DatasetName) throws {
-    let train = try ImageDataset.loadTrain(name, from: Fixtures.images.path)
+    let train = try ImageDataset.loadTrain(name, from: #require(Files.cifar).path)
     let file = Fixtures.longTailed.appending(path: "\(name.rawValue)-lt-ir100-train-indices.txt")
     let drawn = try Subset(parsing: "exp:100").indices(labels: train.labels, classes: train.classes)
     let listed = try Subset.list(file.path).indices(labels: train.labels, classes: train.classes)

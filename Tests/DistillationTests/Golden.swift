@@ -1,18 +1,16 @@
 import Distillation
 import Foundation
+import TestSupport
 import Testing
 
 /// The reference values beside the project (../shared/golden), or nil where they are absent.
 enum Golden {
-  static let path = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().appendingPathComponent("shared/golden/golden_losses.json").path
+  private static let file = Files.reference.appendingPathComponent("golden/golden_losses.json")
 
-  static let isAvailable = FileManager.default.fileExists(atPath: path)
+  static let isAvailable = Files.exists(file)
 
   static func load() throws -> GoldenValue {
-    let data = try Data(contentsOf: URL(fileURLWithPath: path))
-    return GoldenValue(try JSONSerialization.jsonObject(with: data))
+    GoldenValue(try JSONSerialization.jsonObject(with: Data(contentsOf: file)))
   }
 }
 

@@ -3,6 +3,7 @@ import Distillation
 import Foundation
 import Networks
 import Tensors
+import TestSupport
 import Testing
 
 /// Twenty steps of each method on 64 real images from real weights, against PyTorch in float64
@@ -25,15 +26,10 @@ struct TrajectoryTests {
 }
 
 enum Trajectory {
-  private static let shared = URL(fileURLWithPath: Golden.path)
-    .deletingLastPathComponent().deletingLastPathComponent().path
-  private static let data = ProcessInfo.processInfo.environment["CIFAR_ROOT"]
-
   static var isAvailable: Bool {
-    guard let data else { return false }
-    return [
-      "\(shared)/weights/cifar100_resnet20.safetensors", "\(data)/cifar-100-binary/train.bin",
-    ].allSatisfy { FileManager.default.fileExists(atPath: $0) }
+    Files.cifar != nil
+      && Files.exists(
+        Files.reference.appendingPathComponent("weights/cifar100_resnet20.safetensors"))
   }
 
   static func reference() throws -> GoldenValue {
@@ -43,7 +39,7 @@ enum Trajectory {
   }
 
   private static func network(_ name: String) throws -> Classifier {
-    let path = "\(shared)/weights/cifar100_\(name).safetensors"
+    let path = "\(Files.reference.path)/weights/cifar100_\(name).safetensors"
     let network = try Architecture.make(name, classes: 100)
     try network.load(SafeTensors.read(path), path: path)
     return network
@@ -51,7 +47,7 @@ enum Trajectory {
 
   static func losses(of name: String, rate: Double, steps: Int) throws -> [Double] {
     let execution = Execution(threads: 2)
-    let train = try ImageDataset.loadTrain(.cifar100, from: try #require(data))
+    let train = try ImageDataset.loadTrain(.cifar100, from: #require(Files.cifar).path)
     let ids = (0..<64).map { $0 * 781 }
     var counts = Array(repeating: 0, count: 100)
     for id in ids { counts[train.labels[id]] += 1 }

@@ -1,5 +1,7 @@
+import Datasets
 import Experiments
 import Foundation
+import TestSupport
 import Testing
 
 /// The promise of the project: training from the cache and training with the live teacher on the
@@ -17,7 +19,18 @@ struct CachedEqualsLiveTests {
     // Training happened, and the method mattered.
     let other = try job.train("ce", live: false, threads: 2, into: "ce")
     #expect(other != cached)
+    let last = try #require(try job.text("cached-1/metrics.jsonl").split(separator: "\n").last)
+    let terms = try #require(
+      JSONSerialization.jsonObject(with: Data(last.utf8)) as? [String: Any])
+    let heard = terms.filter { Self.teachersTerms.contains($0.key) }
+    #expect(!heard.isEmpty)
+    for (name, value) in heard { #expect((value as? Double ?? 0) > 0, "\(name)") }
   }
+
+  /// The terms of a loss that a teacher is in.
+  private static let teachersTerms: Set = [
+    "kd", "tckd", "nckd", "bkd", "within_view", "cross_view", "mse",
+  ]
 
   @Test func everyCropInTheCacheGivesTheWeightsOfFreshWeakViews() throws {
     let job = try SmallJob(images: 40)
@@ -26,6 +39,19 @@ struct CachedEqualsLiveTests {
     let cached = try job.train("kd", live: false, threads: 2, into: "cached", epochs: 5)
     let live = try job.train(
       "kd", live: true, threads: 2, into: "live", epochs: 5, flags: [("views", "weak:5")])
+    #expect(cached == live)
+  }
+
+  /// Crops with flips, of which digits have none.
+  @Test(.enabled(if: Files.cifar != nil, "needs CIFAR_ROOT or .build/reference-data"))
+  func everyCropOfColourImagesGivesTheWeightsOfFreshViews() throws {
+    let job = try SmallJob(images: 12, dataset: .cifar10, data: #require(Files.cifar).path)
+    defer { job.remove() }
+    try job.dump(views: "weak:all,strong:2", features: "weak:all") { $0.form.taps = [] }
+    let cached = try job.train("crld", live: false, threads: 2, into: "cached", epochs: 4)
+    let live = try job.train(
+      "crld", live: true, threads: 1, into: "live", epochs: 4,
+      flags: [("views", "weak:4,strong:2")])
     #expect(cached == live)
   }
 

@@ -6,6 +6,7 @@ import Networks
 import Reporting
 import TeacherCache
 import Tensors
+import TestSupport
 import Testing
 
 /// The bytes of a weight file. A type of its own, because a failed comparison of two long collections
@@ -14,16 +15,20 @@ struct Weights: Equatable {
   let bytes: Data
 }
 
-/// The main job on a few embedded digits: a small teacher, its cache, a run of a student.
+/// The main job on a few images, embedded digits or others: a small teacher, its cache, a run of a
+/// student.
 struct SmallJob {
   let folder: String
+  let dataset: DatasetName
+  let data: String
   let teacher: String
   let subset: String
-  static let data = URL(fileURLWithPath: #filePath)
-    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("data/mnist-5k").path
+  static let data = Files.digits
 
-  init(images: Int = 96) throws {
+  /// - Parameter data: the folder with the data set's files.
+  init(images: Int = 96, dataset: DatasetName = .mnist, data: String = SmallJob.data) throws {
+    self.dataset = dataset
+    self.data = data
     folder =
       FileManager.default.temporaryDirectory
       .appendingPathComponent("small-job-\(UUID().uuidString)").path
@@ -34,9 +39,7 @@ struct SmallJob {
     // Every 13th image: not the first ones, not in a row.
     let ids = (0..<images).map { String($0 * 13) }.joined(separator: "\n")
     try Data(ids.utf8).write(to: URL(fileURLWithPath: folder + "/images.txt"))
-    let network = try Architecture.make("resnet8", classes: 10)
-    network.initialize(seed: 99)
-    try network.state(metadata: [
+    try untrainedTeacher(seed: 99).state(metadata: [
       "architecture": "resnet8", "mean": "0.2,0.2,0.2", "std": "0.3,0.3,0.3", "format": "pt",
     ]).write(to: teacher)
   }
@@ -50,7 +53,7 @@ struct SmallJob {
     change: (inout DumpRequest) -> Void = { _ in }, shouldStop: () -> Bool = { false }
   ) throws -> DumpReport {
     var request = DumpRequest(
-      dataset: .mnist, dataPath: Self.data, teacher: teacher,
+      dataset: dataset, dataPath: data, teacher: teacher,
       views: try ViewSet(parsing: views), cache: folder + "/cache")
     request.subset = try Subset(parsing: subset)
     request.form.logits = .fp32
@@ -73,7 +76,7 @@ struct SmallJob {
         ("batch_size", "32"), ("lr", "0.02"), ("subset", subset), ("eval_every", "1000"),
       ] + flags
     if live {
-      flags += [("dataset", "mnist")]
+      flags += [("dataset", dataset.rawValue)]
       if !flags.contains(where: { $0.key == "views" }) {
         flags += [("views", method == "crld" ? "weak:2,strong:2" : "weak:2")]
       }
@@ -82,7 +85,7 @@ struct SmallJob {
       live
       ? .live(teacher, architecture: nil, mean: nil, std: nil) : .cache(folder + "/cache")
     return try TrainingSession(
-      teacher: choice, dataPath: Self.data, initialWeights: nil, flags: flags, sets: sets,
+      teacher: choice, dataPath: data, initialWeights: nil, flags: flags, sets: sets,
       recipe: nil, execution: execution, output: name.map { "\(folder)/\($0)" })
   }
 

@@ -70,6 +70,15 @@ import Testing
     #expect(other.buffers.first { $0.name == "bn1.num_batches_tracked" }?.values == [5])
   }
 
+  /// A Float counts to 2²⁴; the file may hold any number.
+  @Test func aHugeBatchCounterIsTakenAndWritten() throws {
+    let network = try Self.network()
+    var file = network.state()
+    file.tensors["bn1.num_batches_tracked"] = StateTensor([Int64.max], shape: [])
+    try network.load(file, path: "w")
+    #expect(network.state().tensors["bn1.num_batches_tracked"]?.integers == [1 << 24])
+  }
+
   @Test func takesOtherFloatWidths() throws {
     var file = try Self.network().state()
     file.tensors["fc.bias"] = StateTensor(

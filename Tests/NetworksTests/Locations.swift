@@ -7,19 +7,7 @@ enum Locations {
   static let weights = project.deletingLastPathComponent()
     .appendingPathComponent("shared/weights")
 
-  /// The folder with `cifar-100-binary` and `cifar-10-batches-bin`, or nil.
-  static let images: URL? = {
-    let candidates =
-      ProcessInfo.processInfo.environment["CIFAR_ROOT"].map { [URL(fileURLWithPath: $0)] }
-      ?? [project.appendingPathComponent(".build/reference-data")]
-    return candidates.first {
-      exists($0.appendingPathComponent("cifar-100-binary/test.bin"))
-        && exists($0.appendingPathComponent("cifar-10-batches-bin/test_batch.bin"))
-    }
-  }()
-
   static var hasWeights: Bool { exists(weights) }
-  static var hasImages: Bool { images != nil }
 
   static func exists(_ url: URL) -> Bool { FileManager.default.fileExists(atPath: url.path) }
 

@@ -1,6 +1,7 @@
 import Foundation
 import Networks
 import Tensors
+import TestSupport
 import Testing
 
 /// Weights that others trained and published, on the test images they were measured on.
@@ -68,7 +69,7 @@ struct PublishedWeightsTests {
     }
 
     func records() throws -> [UInt8] {
-      try Array(Data(contentsOf: #require(Locations.images).appendingPathComponent(images)))
+      try Array(Data(contentsOf: #require(Files.cifar).appendingPathComponent(images)))
     }
   }
 
@@ -82,7 +83,7 @@ struct PublishedWeightsTests {
   }
 
   @Test(
-    .enabled(if: Locations.hasImages, "needs CIFAR_ROOT or .build/reference-data"),
+    .enabled(if: Files.cifar != nil, "needs CIFAR_ROOT or .build/reference-data"),
     arguments: Published.all)
   func givesTheReferenceLogits(_ published: Published) throws {
     let (network, metadata) = try published.load()
@@ -106,7 +107,7 @@ struct PublishedWeightsTests {
   }
 
   @Test(
-    .enabled(if: Locations.hasImages, "needs CIFAR_ROOT or .build/reference-data"),
+    .enabled(if: Files.cifar != nil, "needs CIFAR_ROOT or .build/reference-data"),
     arguments: Published.all)
   func hasThePublishedAccuracy(_ published: Published) throws {
     let (network, metadata) = try published.load()

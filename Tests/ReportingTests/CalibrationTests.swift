@@ -19,6 +19,7 @@ struct CalibrationTests {
     #expect(calibration.counts.last == 2)
     #expect(calibration.expectedError == 0)
     #expect(Calibration(confidences: [], correct: []).expectedError == nil)
+    #expect(Calibration(confidences: [.nan], correct: [false]).expectedError == 0)
   }
 
   @Test func anEvaluationIsReadAsItWasWritten() throws {

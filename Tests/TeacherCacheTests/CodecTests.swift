@@ -157,8 +157,9 @@ import Testing
     }
     var bytes = 0
     for block in 0..<8 {
-      let rows = (0..<32).map {
-        Array(values[(block * 32 + $0) * 100..<(block * 32 + $0 + 1) * 100])
+      let rows = (0..<32).map { row in
+        let first = (block * 32 + row) * 100
+        return Array(values[first..<first + 100])
       }
       bytes += try roundTrip(rows, codec).bytes
     }

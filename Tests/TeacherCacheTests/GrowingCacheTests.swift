@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TeacherCache
@@ -222,19 +223,11 @@ import Testing
     #expect(left.allSatisfy { !$0.hasPrefix(".") })
   }
 
-  @Test(.enabled(if: geteuid() == 0, "needs root to mount a small tmpfs"))
+  @Test(.enabled(if: mayMount, "needs the right to mount a small tmpfs"))
   func aFullDiskIsNamedAndTheFillGoesOnWhenThereIsSpace() throws {
     let directory = try TemporaryDirectory()
-    func run(_ arguments: String...) throws -> Bool {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-      process.arguments = arguments
-      try process.run()
-      process.waitUntilExit()
-      return process.terminationStatus == 0
-    }
-    try #require(try run("mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", directory.path))
-    defer { _ = try? run("umount", directory.path) }
+    try #require(succeeds("mount", "-t", "tmpfs", "-o", "size=512k", "tmpfs", directory.path))
+    defer { succeeds("umount", directory.path) }
     let many = FakeTeacher(classes: 1000)
     let identity = CacheIdentity.sample(.fp32, classes: 1000)
     func fill() throws -> (before: Int, kept: Int) {
@@ -254,7 +247,7 @@ import Testing
     let first = try fill()
     #expect(first.before == 200)
     #expect((50..<150).contains(first.kept))
-    try #require(try run("mount", "-o", "remount,size=16m", directory.path))
+    try #require(succeeds("mount", "-o", "remount,size=16m", directory.path))
     let second = try fill()
     #expect(second.before == 200 - first.kept)
     #expect(second.kept == 200)

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TeacherCache
@@ -201,21 +202,13 @@ import Testing
     }
   }
 
-  @Test(.enabled(if: geteuid() == 0, "needs root to mount a cache read-only"))
+  @Test(.enabled(if: mayMount, "needs the right to mount a cache read-only"))
   func aReadOnlyMountIsRead() throws {
     let directory = try cache()
     let mounted = try TemporaryDirectory()
-    func run(_ arguments: [String]) throws -> Bool {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-      process.arguments = arguments
-      try process.run()
-      process.waitUntilExit()
-      return process.terminationStatus == 0
-    }
-    try #require(try run(["mount", "--bind", directory.path, mounted.path]))
-    defer { _ = try? run(["umount", mounted.path]) }
-    try #require(try run(["mount", "-o", "remount,bind,ro", mounted.path]))
+    try #require(succeeds("mount", "--bind", directory.path, mounted.path))
+    defer { succeeds("umount", mounted.path) }
+    try #require(succeeds("mount", "-o", "remount,bind,ro", mounted.path))
     let reader = try CacheReader.open(mounted.path)
     var logits = [Float](repeating: 0, count: 10)
     let hash = try reader.read(ViewKey(image: 3, view: .weak(2)), into: &logits)

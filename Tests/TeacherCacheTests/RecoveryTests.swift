@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TeacherCache
@@ -301,19 +302,11 @@ import Testing
     try CacheWriter.open(directory.path, identity: .sample(), kernelLevel: "").close()
   }
 
-  @Test(.enabled(if: geteuid() == 0, "needs root to mount a small tmpfs"))
+  @Test(.enabled(if: mayMount, "needs the right to mount a small tmpfs"))
   func aFullDiskIsNamedAndTheDumpGoesOnWhenThereIsSpace() throws {
     let directory = try TemporaryDirectory()
-    func mount(_ arguments: [String]) throws -> Bool {
-      let process = Process()
-      process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-      process.arguments = arguments
-      try process.run()
-      process.waitUntilExit()
-      return process.terminationStatus == 0
-    }
-    try #require(try mount(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", directory.path]))
-    defer { _ = try? mount(["umount", directory.path]) }
+    try #require(succeeds("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", directory.path))
+    defer { succeeds("umount", directory.path) }
     let identity = CacheIdentity.sample(classes: 1000)
     let teacher = FakeTeacher(classes: 1000)
     let many = Array(0..<100)
@@ -330,7 +323,7 @@ import Testing
         return
       }
     }
-    try #require(try mount(["mount", "-o", "remount,size=16m", directory.path]))
+    try #require(succeeds("mount", "-o", "remount,size=16m", directory.path))
     let writer = try CacheWriter.open(directory.path, identity: identity, kernelLevel: "")
     let plan = try writer.missing(images: many, views: views, taps: [], featureViews: [])
     let unit = try writer.begin(try #require(plan.first))

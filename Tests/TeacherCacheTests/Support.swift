@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TeacherCache
@@ -117,16 +118,7 @@ struct FakeTeacher {
 
 func weak(_ rounds: Range<Int>) -> [View] { rounds.map(View.weak) }
 
-/// The project's folder.
-let projectFolder = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-  .deletingLastPathComponent().deletingLastPathComponent()
+let realLogitsFile = Files.reference
+  .appendingPathComponent("weights/cifar100_resnet56.test-logits-256.npy")
 
-let realLogitsFile = projectFolder.deletingLastPathComponent()
-  .appendingPathComponent("shared/weights/cifar100_resnet56.test-logits-256.npy")
-
-let hasRealLogits = FileManager.default.fileExists(atPath: realLogitsFile.path)
-
-/// How much the fault tests do: little in every change's test run, all with `FAULT_TESTS=full`.
-func faultCount(_ few: Int, full: Int) -> Int {
-  ProcessInfo.processInfo.environment["FAULT_TESTS"] == "full" ? full : few
-}
+let hasRealLogits = Files.exists(realLogitsFile)

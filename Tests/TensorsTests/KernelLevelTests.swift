@@ -26,15 +26,17 @@ import Testing
   }
 }
 
-/// Numbers from every kind of kernel.
+/// Numbers from the kernels of convolutions (3×3, depthwise, 1×1, strided), normalisation, pooling,
+/// joining, squared errors and SGD.
 enum LevelProbe {
   static func run(_ method: ConvolutionMethod) -> [Float] {
     let execution = Execution(threads: 2, convolutions: method)
     var random = SplitMix(state: 11)
     var numbers: [Float] = []
-    for groups in [1, 40] {
+    for (kernel, strides, groups) in [(3, 1, 1), (3, 1, 40), (1, 1, 1), (3, 2, 1), (3, 2, 40)] {
       let shape = ConvolutionShape(
-        inputs: 40, outputs: 40, kernel: 3, strides: 1, padding: 1, groups: groups)
+        inputs: 40, outputs: 40, kernel: kernel, strides: strides, padding: kernel / 2,
+        groups: groups)
       let x = Tensor(random.floats(3 * 6 * 9 * 40), shape: [3, 6, 9, 40])
       let weights = Tensor(
         random.floats(shape.weightCount).map { $0 * 0.1 }, shape: [shape.weightCount])
@@ -43,6 +45,7 @@ enum LevelProbe {
       let dw = Tensor.zeros([shape.weightCount], in: execution.memory)
       shape.addWeightGradient(x, y, to: dw, on: execution)
       numbers += y.values + dx.values + dw.values.map { $0 * 0.05 }
+      guard strides == 1 else { continue }
       let (mean, deviation) = channelMoments(y, on: execution)
       let ones = Tensor([Float](repeating: 1, count: padded(40)), shape: [padded(40)])
       let factors = NormalizationFactors(
@@ -54,8 +57,19 @@ enum LevelProbe {
       let dz = backward(x, weightGradient: gradients, biasGradient: gradients, on: execution)
       numbers += z.values + dz.input.values
       for kind in [Pooling.Kind.maximum, .average] {
-        numbers += Pooling(kind, kernel: 3, strides: 2).forward(z, on: execution).values
+        let pooling = Pooling(kind, kernel: 3, strides: 2)
+        let pooled = pooling.forward(z, on: execution)
+        numbers += pooled.values
+        numbers += pooling.inputGradient(pooled, shape: z.shape, x: z, on: execution).values
       }
+      let (error, slope) = meanSquaredError(z, x, on: execution)
+      numbers += [Float(error)] + slope.values
+      let step = SGDStep(learningRate: 0.1, momentum: 0.9, weightDecay: 5e-4, nesterov: true)
+      let (value, buffer) = (Tensor(z.values, shape: z.shape), Tensor(x.values, shape: x.shape))
+      step.apply(
+        value: value, gradient: Tensor(y.values, shape: y.shape), buffer: buffer, isFirst: false,
+        on: execution)
+      numbers += value.values + buffer.values
       numbers += globalAverage(z, on: execution).values
       let joined = concatenated(y, interleaved(x, z, on: execution), rectify: true, on: execution)
       numbers += shuffled(joined, groups: 3, on: execution).values
