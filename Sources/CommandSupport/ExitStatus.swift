@@ -68,14 +68,11 @@ private func reportShortenedFiles() {
   }
 }
 
-/// A failed precondition ends an optimised program by SIGILL or SIGTRAP without a word: now it says
-/// what that is. Whoever asked the Swift runtime for a trace gets that instead.
+/// A failed precondition ends an optimised program by SIGILL or SIGTRAP without its message: now it says
+/// what that is and has its code. Whoever sets SWIFT_BACKTRACE gets the runtime's trace instead.
 private func reportTraps() {
+  guard getenv("SWIFT_BACKTRACE") == nil else { return }
   for number in [SIGILL, SIGTRAP] {
-    var action = sigaction()
-    guard sigaction(number, nil, &action) == 0, action.__sigaction_handler.sa_handler == nil else {
-      continue
-    }
     signal(number) { _ in
       let text: StaticString = """
 

@@ -35,7 +35,9 @@ struct Program {
     process.standardOutput = FileHandle.nullDevice
     var (signals, before) = (sigset_t(), sigset_t())
     sigemptyset(&signals)
-    for signal in [SIGINT, SIGTERM, SIGUSR1, SIGUSR2] { sigaddset(&signals, signal) }
+    for signal in [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGILL, SIGTRAP] {
+      sigaddset(&signals, signal)
+    }
     pthread_sigmask(SIG_UNBLOCK, &signals, &before)
     defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
     try process.run()

@@ -90,7 +90,7 @@ struct TrainingOptionTests {
     try job.dump()
     let execution = Execution(threads: 2)
     let session = try job.session(
-      "kd", live: false, execution: execution, sets: ["val_fraction=0.25"])
+      "ce", live: false, execution: execution, sets: ["val_fraction=0.25"])
     let (training, validation) = (session.inputs.images, session.inputs.validation)
     #expect(training.count + validation.count == 80)
     #expect(Set(training).isDisjoint(with: validation))
@@ -98,7 +98,7 @@ struct TrainingOptionTests {
     // What is set aside makes no class a rarer one.
     #expect(session.inputs.subsetCounts.reduce(0, +) == 80)
     try job.train(
-      "kd", live: false, threads: 2, into: "run", epochs: 4,
+      "ce", live: false, threads: 2, into: "run", epochs: 4,
       sets: ["val_fraction=0.25", "ema_decay=0.5"], flags: [("eval_every", "1"), ("lr", "0.05")])
     let lines = try job.text("run/metrics.jsonl").split(separator: "\n").map { try json($0) }
     let accuracies = try lines.map { line in
