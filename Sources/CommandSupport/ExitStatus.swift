@@ -69,15 +69,17 @@ private func reportShortenedFiles() {
 }
 
 /// A failed precondition ends an optimised program by SIGILL or SIGTRAP without its message: now it says
-/// what that is and has its code. Whoever sets SWIFT_BACKTRACE gets the runtime's trace instead.
+/// what that is and has its code, as other crashes do. Whoever asks the Swift runtime for a trace gets
+/// that instead.
 private func reportTraps() {
-  guard getenv("SWIFT_BACKTRACE") == nil else { return }
-  for number in [SIGILL, SIGTRAP] {
+  let trace = getenv("SWIFT_BACKTRACE").map { String(cString: $0) } ?? ""
+  guard !["yes", "on", "true"].contains(where: { trace.contains("enable=\($0)") }) else { return }
+  for number in [SIGILL, SIGTRAP, SIGABRT, SIGSEGV] {
     signal(number) { _ in
       let text: StaticString = """
 
-        error: a bug of this program; please report it with the command and, from another try with \
-        SWIFT_BACKTRACE=enable=yes, the trace
+        error: a bug of this program, or no memory left; please report a bug with the command and, from \
+        another try with SWIFT_BACKTRACE=enable=yes, the trace
 
         """
       _ = write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)

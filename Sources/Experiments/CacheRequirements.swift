@@ -113,6 +113,8 @@ struct CacheRequirements {
     var all = Self.set(featureViews, views)
     // A kind that the cache lacks altogether begins with a pool, not with a view an epoch.
     let logits = Self.set(logitViews, views)
+    // Features are stored of views whose logits are.
+    all.weak = max(all.weak, asked.weak)
     all.plain = all.plain || logits.plain
     all.crops = all.crops || logits.crops
     all.weak = max(all.weak, views.weak > 0 ? logits.weak : min(logits.weak, 16))

@@ -41,6 +41,8 @@ struct RunAssessment {
       }
     } catch CacheError.missing {
       // A view that the run had no use for is not stored: the report goes without.
+    } catch is NonFiniteTeacher {
+      // Logits that nobody listened to, since SSKD compares features: likewise.
     }
     return evaluation
   }

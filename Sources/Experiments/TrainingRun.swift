@@ -77,10 +77,11 @@ package final class TrainingRun {
       saved = (trainer.epoch, trainer.stepInEpoch)
       before = EpochMeter.Part(of: state)
       progress.note("going on from epoch \(trainer.epoch + 1), step \(trainer.stepInEpoch + 1)")
-      if let level = state.metadata[Trainer.kernelLevelKey], level != KernelLevel.name {
+      let arithmetic = KernelLevel.arithmetic
+      if let before = state.metadata[Trainer.arithmeticKey], before != arithmetic {
         progress.note(
-          "note: the run was saved with the kernels \(level) and goes on with \(KernelLevel.name), "
-            + "which round otherwise: its weights will not be those of a run on one machine")
+          "note: the run was saved by \(before) and goes on with \(arithmetic), which rounds otherwise: "
+            + "its weights may differ from those of a run on one machine")
       }
     }
     try directory.keepMetrics(epochs: trainer.epoch)

@@ -8,8 +8,6 @@ struct UnitPlan {
   private let taps: [TapShape]
   private let featureViews: Set<View>
   private let logitViews: Set<View>
-  /// All crops of an image; none where the data set is not one of ours.
-  private let crops: [View]
 
   static let largestWindow = 4096
   static let smallestWindow = 16
@@ -25,8 +23,6 @@ struct UnitPlan {
     self.featureViews = taps.isEmpty ? [] : Set(featureViews)
     self.views = logitViews.union(self.featureViews).sorted()
     self.taps = taps
-    crops =
-      DatasetName(rawValue: identity.dataset).map { ViewSet(crops: true).views(in: $0.info) } ?? []
   }
 
   /// Images per unit: depends on what is asked, not on what is there.
@@ -62,14 +58,11 @@ struct UnitPlan {
     let requests: [ViewRequest]
   }
 
-  /// What an image that is in the units `holders` lacks. A weak round is some crop, so none is
-  /// lacking where all crops are there.
+  /// What an image that is in the units `holders` lacks.
   private func lacking(in holders: [Int]) -> [ViewRequest] {
-    let holdsLogits = { (view: View) in holders.contains { units[$0].logits.contains(view) } }
-    let holdsCrops = !crops.isEmpty && crops.allSatisfy(holdsLogits)
-    return views.compactMap { view in
-      let isHeld = holdsLogits(view) || (holdsCrops && view.kind == .weak)
-      let needsLogits = logitViews.contains(view) && !isHeld
+    views.compactMap { view in
+      let needsLogits =
+        logitViews.contains(view) && !holders.contains { units[$0].logits.contains(view) }
       let needed =
         featureViews.contains(view)
         ? taps.map(\.tap).filter { tap in !holders.contains { units[$0].hasFeatures(tap, view) } }

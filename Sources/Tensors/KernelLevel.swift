@@ -5,6 +5,15 @@ package enum KernelLevel {
   /// "avx512", "avx2" or "baseline" (SSE2, or NEON on arm64).
   package static var name: String { String(cString: kernel_level_name()) }
 
+  /// What roundings depend on: levels of one arithmetic give the same bits.
+  package static var arithmetic: String {
+    #if arch(x86_64)
+      name == "baseline" ? "x86 without FMA" : "x86 with FMA"
+    #else
+      "ARM"
+    #endif
+  }
+
   /// All names, best first.
   package static let names = ["avx512", "avx2", "baseline"]
 

@@ -188,7 +188,7 @@ struct MainJobTests {
     try #require(try dump().status == 0)
     let arguments = [
       "--cache", cache, "--data", Program.digits, "--method", "kd", "--student", "resnet8",
-      "--epochs", "30", "--milestones", "none", "--eval-every", "30",
+      "--epochs", "40", "--milestones", "none", "--eval-every", "40", "--batch-size", "8",
     ]
     let whole = try Program.run(
       "student-train", arguments + ["--output", scratch.path + "/whole"])

@@ -31,11 +31,12 @@ struct Program {
   /// Tests run on threads that block signals, and a child inherits that: it would never hear any.
   static func start(_ name: String, _ arguments: [String]) throws -> Process {
     let process = process(name, arguments)
+    process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "SWIFT_BACKTRACE" }
     process.standardError = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
     var (signals, before) = (sigset_t(), sigset_t())
     sigemptyset(&signals)
-    for signal in [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGILL, SIGTRAP] {
+    for signal in [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGILL, SIGTRAP, SIGABRT] {
       sigaddset(&signals, signal)
     }
     pthread_sigmask(SIG_UNBLOCK, &signals, &before)

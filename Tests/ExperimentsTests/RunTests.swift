@@ -292,6 +292,22 @@ struct RunTests {
     }
   }
 
+  /// The command asks for features of views whose logits it asks for, as dump wants it.
+  @Test func featuresBesideAllCropsAreAskedForWithTheirRounds() throws {
+    let job = try SmallJob(images: 8)
+    defer { job.remove() }
+    try job.dump(views: "weak:all") { $0.form.taps = [] }
+    let execution = Execution(threads: 1)
+    #expect {
+      try job.session("sskd", live: false, execution: execution)
+    } throws: { error in
+      let text = (error as? MissingFromCache)?.description ?? ""
+      return text.contains("--views weak:1,weak:all") && text.contains("--feature-views weak:1")
+    }
+    try job.dump(views: "weak:1,weak:all", features: "weak:1")
+    _ = try job.session("sskd", live: false, execution: execution)
+  }
+
   @Test func anotherViewSeedOrTeacherIsRefusedNamingTheField() throws {
     let job = try SmallJob(images: 40)
     defer { job.remove() }

@@ -129,28 +129,6 @@ import Testing
     #expect(try CacheReader.open(whole.path).contentHash == reader.contentHash)
   }
 
-  @Test func weakRoundsAreHeldWhereAllCropsAre() throws {
-    let directory = try TemporaryDirectory()
-    let identity = CacheIdentity.sample()
-    let crops = (0..<162).map(View.crop)
-    try teacher.dump(directory.path, identity, images: [0, 1], views: crops)
-    try teacher.dump(directory.path, identity, images: [2], views: crops.dropLast())
-    let writer = try CacheWriter.open(directory.path, identity: identity, kernelLevel: "test")
-    defer { writer.close() }
-    let more = try writer.missing(
-      images: [0, 1, 2], views: weak(0..<2) + [.strong(0)], taps: Array(FakeTeacher.taps.prefix(1)),
-      featureViews: [.weak(1)])
-    let features = ViewRequest(view: .weak(1), needsLogits: false, taps: ["stage1"])
-    let strong = ViewRequest(view: .strong(0), needsLogits: true, taps: [])
-    #expect(more.map(\.images) == [[0, 1], [2]])
-    #expect(more.first?.requests == [features, strong])
-    #expect(
-      more.last?.requests == [
-        ViewRequest(view: .weak(0), needsLogits: true, taps: []),
-        ViewRequest(view: .weak(1), needsLogits: true, taps: ["stage1"]), strong,
-      ])
-  }
-
   @Test func cutsUnitsAtMultiplesOfAPowerOfTwo() {
     let plan = { (views: Int, images: [Int]) in
       UnitPlan(

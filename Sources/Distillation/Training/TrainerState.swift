@@ -10,8 +10,8 @@ package struct StateError: Error, CustomStringConvertible, Sendable {
 extension Trainer {
   private static let version = "2"
 
-  /// Names the kernels that a state was reached with: others round otherwise.
-  package static let kernelLevelKey = "kernel_level"
+  /// Names the arithmetic that a state was reached with (`KernelLevel.arithmetic`).
+  package static let arithmeticKey = "arithmetic"
 
   /// Everything that the rest of the run depends on: weights, running statistics, their moving
   /// average, momentum, adapters, the place in the run and the sums of the epoch under way. Views,
@@ -38,7 +38,7 @@ extension Trainer {
     let totals = String(decoding: try JSONEncoder.sorted.encode(totals), as: UTF8.self)
     let place = [
       "version": Self.version, "step": String(step), "totals": totals,
-      Self.kernelLevelKey: KernelLevel.name,
+      Self.arithmeticKey: KernelLevel.arithmetic,
     ]
     var state = SafeTensors(metadata: place.merging(notes) { own, _ in own }, tensors: tensors)
     state.metadata["content"] = state.contentHash
