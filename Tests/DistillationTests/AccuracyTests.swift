@@ -24,6 +24,7 @@ struct AccuracyTests {
     #expect(accuracy.top1 == 50)
     #expect(accuracy.top5 == 75)
     #expect(abs((accuracy.top1(ofClasses: [0, 1]) ?? -1) - 100.0 / 3) < 1e-12)
+    #expect(abs((accuracy.top1(ofClasses: [0, 1, 2]) ?? -1) - 100.0 / 3) < 1e-12)
     #expect(accuracy.top1(ofClasses: [1, 2]) == 0)
     #expect(accuracy.top1(ofClasses: [2]) == nil)
   }
