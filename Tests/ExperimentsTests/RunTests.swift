@@ -299,13 +299,13 @@ struct RunTests {
     try job.dump(views: "weak:all") { $0.form.taps = [] }
     let execution = Execution(threads: 1)
     #expect {
-      try job.session("sskd", live: false, execution: execution)
+      try job.session("sskd", live: false, execution: execution, epochs: 4)
     } throws: { error in
       let text = (error as? MissingFromCache)?.description ?? ""
       return text.contains("--views weak:1,weak:all") && text.contains("--feature-views weak:1")
     }
     try job.dump(views: "weak:1,weak:all", features: "weak:1")
-    _ = try job.session("sskd", live: false, execution: execution)
+    _ = try job.session("sskd", live: false, execution: execution, epochs: 4)
   }
 
   @Test func anotherViewSeedOrTeacherIsRefusedNamingTheField() throws {
