@@ -9,8 +9,8 @@ typedef struct kernel_workers kernel_workers;
 /// One iteration: `context` is what `workers_run` was given, `index` the iteration's number.
 typedef void (*worker_body)(void *context, intptr_t index);
 
-/// Starts `threads - 1` threads (the calling thread is the first worker); NULL without
-/// memory. Where the system gives fewer threads, the loops run on those there are.
+/// Starts `threads - 1` threads (the calling thread is the first worker); NULL without memory. Where
+/// the system gives fewer threads, the loops run on those there are.
 kernel_workers *workers_create(int threads);
 
 /// Runs body(context, 0) … body(context, count - 1) once each, on any worker and in any order, and
