@@ -87,10 +87,10 @@ let package = Package(
     .target(
       name: "TestSupport", dependencies: ["Networks"], path: "Tests/Support",
       swiftSettings: settings),
-    tests("Tensors", ["CKernels", "COpenBLAS"]),
+    tests("Tensors", ["CKernels", "COpenBLAS", "TestSupport"]),
     tests("Networks", ["Tensors", "TestSupport", crypto], files: ["Fixtures", "Python"]),
     tests("Datasets", ["Tensors", "TestSupport", crypto], files: ["Fixtures"]),
-    tests("LMDB", []),
+    tests("LMDB", ["TestSupport"]),
     tests("TeacherCache", ["Datasets", "LMDB", "TestSupport"], files: ["Fixtures"]),
     tests(
       "Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors", "TestSupport"],

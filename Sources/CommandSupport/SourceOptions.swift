@@ -121,18 +121,19 @@ package struct SourceOptions: ParsableArguments {
         Status.usage,
         "--write-through needs --teacher FILE, which is evaluated, and --cache DIR, which is "
           + "filled; \(cache == nil ? "--cache" : "--teacher") is not given")
-    case (let path?, nil):
+    case (let cache, nil):
       for (flag, value) in [
         ("--teacher-arch", teacherArch), ("--teacher-mean", teacherMean),
         ("--teacher-std", teacherStd),
       ] where value != nil {
-        throw Failure(Status.usage, "\(flag) goes with --teacher; a cache knows its teacher")
+        throw Failure(
+          Status.usage,
+          "\(flag) goes with --teacher" + (cache == nil ? "" : "; a cache knows its teacher"))
       }
-      teacher = .cache(path)
+      teacher = cache.map(TeacherChoice.cache) ?? .none
     case (nil, let path?):
       let (mean, std) = try normalization("teacher-", mean: teacherMean, std: teacherStd)
       teacher = .live(path, architecture: teacherArch, mean: mean, std: std)
-    case (nil, nil): teacher = .none
     }
     return teacher
   }

@@ -8,6 +8,18 @@ import Networks
 package struct TrainedNetworkOptions: ParsableArguments {
   @Argument(help: ArgumentHelp("A run's folder or a .safetensors file.", valueName: "run|file"))
   var weights: String
+  @OptionGroup var network: NetworkOptions
+
+  package init() {}
+
+  /// Reads the weights and says which data set they belong to.
+  package func load() throws -> (network: LoadedNetwork, dataset: DatasetName) {
+    try network.load(weightFile(of: weights))
+  }
+}
+
+/// What the file of a network may not say.
+package struct NetworkOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       "cifar10, cifar100, mnist or fashion-mnist; default: what the weight file says.",
@@ -22,9 +34,8 @@ package struct TrainedNetworkOptions: ParsableArguments {
 
   package init() {}
 
-  /// Reads the weights and says which data set they belong to.
-  package func load() throws -> (network: LoadedNetwork, dataset: DatasetName) {
-    let path = weightFile(of: weights)
+  /// The network of a weight file, and the data set that it belongs to.
+  func load(_ path: String) throws -> (network: LoadedNetwork, dataset: DatasetName) {
     guard let text = try dataset ?? SafeTensors.read(path).metadata["dataset"] else {
       throw Failure(Status.usage, "\(path) does not say its data set; name it with --dataset")
     }

@@ -25,7 +25,15 @@ package enum Subset: Sendable, Equatable {
     switch parts[0] {
     case "exp": self = .exponential(try Self.ratio(value, in: text))
     case "step": self = .step(try Self.ratio(value, in: text))
-    case "list" where !value.isEmpty: self = .list(value)
+    case "list" where !value.isEmpty:
+      // It is written into config.yaml, where a line ends at its end.
+      guard value.unicodeScalars.allSatisfy({ $0.value >= 32 }) else {
+        throw DatasetError(
+          .usage,
+          "the name of a list of images has a line break or another control character; rename the file"
+        )
+      }
+      self = .list(value)
     default:
       throw DatasetError(
         .usage,
@@ -68,6 +76,18 @@ package enum Subset: Sendable, Equatable {
         kept += members[label].prefix(counts[label])
       }
       return kept.sorted()
+    }
+  }
+
+  /// The long-tailed subset that these images are, if its ratio is one that is often used.
+  ///
+  /// - Parameters:
+  ///   - images: ids, ascending.
+  ///   - labels: as for ``indices(labels:classes:)``.
+  package static func usual(_ images: [Int], labels: [Int], classes: Int) -> Subset? {
+    let ratios: [Double] = [100, 50, 10, 20, 200]
+    return (ratios.map(Subset.exponential) + ratios.map(Subset.step)).first { subset in
+      (try? subset.indices(labels: labels, classes: classes)) == images
     }
   }
 

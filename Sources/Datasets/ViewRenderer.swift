@@ -85,3 +85,11 @@ package struct ViewRenderer: Sendable {
 package func pixelHash(_ pixels: UnsafeBufferPointer<UInt8>) -> UInt64 {
   XXH3_64bits(pixels.baseAddress, pixels.count)
 }
+
+extension UInt64 {
+  /// A replay proof as it is written: sixteen hexadecimal digits.
+  package var proofText: String {
+    let digits = String(self, radix: 16)
+    return String(repeating: "0", count: 16 - digits.count) + digits
+  }
+}

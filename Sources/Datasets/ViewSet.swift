@@ -106,17 +106,3 @@ extension ViewSet: CustomStringConvertible {
     return items.joined(separator: ",")
   }
 }
-
-extension ViewSet: Codable {
-  /// Reads the set from its text; the empty text is the empty set.
-  package init(from decoder: any Decoder) throws {
-    let text = try decoder.singleValueContainer().decode(String.self)
-    self = text.isEmpty ? ViewSet() : try ViewSet(parsing: text)
-  }
-
-  /// Writes the set as its text.
-  package func encode(to encoder: any Encoder) throws {
-    var container = encoder.singleValueContainer()
-    try container.encode(description)
-  }
-}

@@ -16,8 +16,8 @@ package struct CacheProof {
     /// nil without a teacher.
     package internal(set) var largestDifference: Double?
     package internal(set) var meanDifference: Double?
-
-    package init() {}
+    /// Whether the teacher is the one that made the cache, as far as the codec can tell.
+    package internal(set) var isFaithful = true
   }
 
   /// - Throws: `CacheError.mismatch` if these are not the images that the cache was made of.
@@ -62,6 +62,7 @@ package struct CacheProof {
       report.viewsReplayed += part.count
       progress(report.viewsReplayed)
     }
+    report.isFaithful = report.largestDifference ?? 0 <= tolerance
     if teacher != nil { report.meanDifference = sum / Double(max(keys.count * classes, 1)) }
     return report
   }
@@ -81,7 +82,7 @@ package struct CacheProof {
 
   /// How far a faithful teacher may be off: half a step of the codec, the rounding of its numbers,
   /// and what another kernel level may change.
-  package var tolerance: Double {
+  private var tolerance: Double {
     switch cache.identity.logits {
     case .fp32: 1e-3
     case .fp16: 0.0313 + 1e-3  // half an ulp below 64

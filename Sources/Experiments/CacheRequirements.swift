@@ -1,5 +1,6 @@
 import Datasets
 import Distillation
+import Reporting
 import TeacherCache
 
 /// Views or taps that a cache lacks, with the command that adds them.
@@ -16,13 +17,13 @@ struct CacheRequirements {
   private let views: ViewSet
   private let featureViewSet: ViewSet
   private let subset: Subset
-  private let isPart: Bool
+  private let part: [Int]?
 
-  /// - Parameter isPart: whether the run takes the cache's images because it has not all.
+  /// - Parameter part: the cache's images, where the run takes these because there are no others.
   init(
-    plan: TrainingPlan, settings: Settings, views: ViewSet, featureViews: ViewSet, isPart: Bool
+    plan: TrainingPlan, settings: Settings, views: ViewSet, featureViews: ViewSet, part: [Int]?
   ) {
-    self.isPart = isPart
+    self.part = part
     self.views = views
     featureViewSet = featureViews
     subset = settings.subset
@@ -35,7 +36,7 @@ struct CacheRequirements {
         / plan.stepsPerEpoch
       switch phase.objective {
       case .logits(let method):
-        guard method.needsTeacher else { continue }
+        // Also of a method without a teacher: every view is proved.
         for epoch in epochs {
           for kind in method.views { logitViews.insert(rounds.view(kind, epoch: epoch)) }
         }
@@ -49,9 +50,10 @@ struct CacheRequirements {
   /// Fails naming what the run needs for all images and a cache does not hold, or will not hold once
   /// it is written through, with the flags or the command that add it.
   func require(
-    in contents: CacheContents, of identity: CacheIdentity, images: [Int], info: DatasetInfo,
+    in contents: CacheContents, of identity: CacheIdentity, images: [Int], data: ImageDataset,
     dataPath: String, isWriteThrough: Bool
   ) throws {
+    let info = data.info
     do {
       try contents.require(
         images: images, views: stored(logitViews, views, info), taps: taps,
@@ -63,13 +65,27 @@ struct CacheRequirements {
           "this run needs \(lacking), which --write-through would not store; give "
             + flags(identity))
       }
-      let path = contents.directory
-      throw MissingFromCache(
-        description: "\(path) lacks \(lacking); this adds it"
-          + (isPart
-            ? ", with the --subset that the cache was made with (it has no other images)" : "")
-          + ": " + command(identity, path: path, dataPath: dataPath))
+      throw missing(lacking, of: identity, in: contents.directory, data, dataPath)
     }
+  }
+
+  /// Says what is lacking and, but for the teacher's file, the command that adds it.
+  private func missing(
+    _ lacking: String, of identity: CacheIdentity, in path: String, _ data: ImageDataset,
+    _ dataPath: String
+  ) -> MissingFromCache {
+    var subset = subset
+    var hint = ""
+    if let part {
+      let usual = Subset.usual(part, labels: data.train.labels, classes: data.info.classes)
+      subset = usual ?? .list("IDS")
+      if usual == nil {
+        hint = ", with IDS a file of the \(grouped(part.count)) image ids that it holds, one a line"
+      }
+    }
+    return MissingFromCache(
+      description: "\(path) lacks \(lacking); this adds it\(hint): "
+        + command(identity, subset, path: path, dataPath: dataPath))
   }
 
   /// The views as they are stored: a weak round is some crop where all crops are there.
@@ -80,7 +96,9 @@ struct CacheRequirements {
   }
 
   /// The command that adds what a cache lacks; only the teacher's file is not known.
-  private func command(_ identity: CacheIdentity, path: String, dataPath: String) -> String {
+  private func command(
+    _ identity: CacheIdentity, _ subset: Subset, path: String, dataPath: String
+  ) -> String {
     var words = [
       "teacher-dump --dataset \(identity.dataset) --data \(Self.shellWord(dataPath))",
       "--teacher FILE --arch \(identity.teacherArchitecture)",
@@ -108,7 +126,7 @@ struct CacheRequirements {
   private func flags(_ identity: CacheIdentity) -> String {
     // Features take most of a cache, and one round of them is enough to begin with.
     let featureViews: Set<View> =
-      featureViewSet == ViewSet() && !self.featureViews.isEmpty ? [.weak(0)] : self.featureViews
+      featureViewSet.isEmpty && !self.featureViews.isEmpty ? [.weak(0)] : self.featureViews
     let asked = Self.set(featureViews, featureViewSet)
     var all = Self.set(featureViews, views)
     // A kind that the cache lacks altogether begins with a pool, not with a view an epoch.

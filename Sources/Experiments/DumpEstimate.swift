@@ -107,7 +107,7 @@ extension DumpSession {
               * Double(images.count))]
       }
       for (id, views) in zip(ids, try evaluate(ids, requests)) {
-        try sample.size.add(views, image: id, label: 0)
+        try sample.size.add(views, image: id)
       }
       if sample.images == 0 { start = .now } else { timed += ids.count * requests.count }
       sample.images += ids.count

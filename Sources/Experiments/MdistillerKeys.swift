@@ -31,6 +31,8 @@ enum MdistillerKeys {
     var ignored: [String] = []
     for (key, value) in found {
       if mapped.contains(where: { $0.theirs == key }) || key == "DISTILLER.TYPE" { continue }
+      // A file's place on somebody's machine.
+      if key == "DISTILLER.TEACHER" { continue }
       if let only = fixed.first(where: { $0.key == key }) {
         guard only.values(method.type).contains(value) else {
           throw refused(
@@ -40,7 +42,7 @@ enum MdistillerKeys {
       } else if isWithoutMeaning(key)
         || section(of: key) != type && methodSections.contains(section(of: key))
       {
-        if key != "DISTILLER.TEACHER" { ignored.append(key) }
+        ignored.append(key)
       } else {
         let near = nearestName(to: key, among: mapped.map(\.theirs)).map { "; did you mean \($0)?" }
         throw refused(
@@ -129,9 +131,9 @@ enum MdistillerKeys {
     ("EXPERIMENT.LOGIT_STAND", { _ in ["False", "false"] }),
   ]
 
-  /// Names, logs, loading, and the place of the teacher: nothing that changes a result.
+  /// Names, logs and loading: nothing that changes a result.
   private static func isWithoutMeaning(_ key: String) -> Bool {
-    ["EXPERIMENT.PROJECT", "EXPERIMENT.NAME", "EXPERIMENT.TAG", "DISTILLER.TEACHER"].contains(key)
+    ["EXPERIMENT.PROJECT", "EXPERIMENT.NAME", "EXPERIMENT.TAG"].contains(key)
       || ["DATASET.NUM_WORKERS", "DATASET.TEST.BATCH_SIZE", "SOLVER.DOT.DELTA"].contains(key)
       || section(of: key) == "LOG"
   }

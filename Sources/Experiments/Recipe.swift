@@ -1,4 +1,5 @@
 import Foundation
+import Networks
 import Yams
 
 /// A recipe file as flat settings: `dkd: {beta: 2}` becomes `dkd.beta` = `2`.
@@ -14,10 +15,7 @@ package struct Recipe: Sendable {
   package let notes: [String]
 
   /// The folder of the file.
-  var folder: String {
-    // Foundation's deletingLastPathComponent crashes on a name of one letter.
-    path.contains("/") ? (path as NSString).deletingLastPathComponent : "."
-  }
+  var folder: String { AtomicFile.folder(of: path) }
 
   /// The section of config.yaml that names what a run was made from; not settings.
   package static let inputs = "inputs"

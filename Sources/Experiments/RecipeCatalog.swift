@@ -45,8 +45,8 @@ package struct RecipeCatalog: Sendable {
   /// What holds a slash or ends in .yaml or .yml is a file; anything else is a name first, in any
   /// case of letters.
   ///
-  /// - Throws: ``SettingError`` of kind `.missingFile` with the nearest names, and where they were
-  ///   looked for if there are none; and those of ``Recipe/read(_:)``.
+  /// - Throws: ``SettingError`` of kind `.usage` with the names nearest to one that is none, of kind
+  ///   `.missingFile` where there is no folder of recipes; and those of ``Recipe/read(_:)``.
   package func recipe(_ text: String) throws(SettingError) -> Recipe {
     if text.contains("/") || [".yaml", ".yml"].contains(where: text.lowercased().hasSuffix) {
       return try Recipe.read(text)
@@ -64,7 +64,7 @@ package struct RecipeCatalog: Sendable {
     }
     let near = nearest(to: text, among: names)
     throw SettingError(
-      .missingFile,
+      .usage,
       "there is no recipe \"\(text)\" in \(folder); "
         + (near.isEmpty ? "" : "nearest: \(near.joined(separator: ", ")); ")
         + "student-train recipes lists all")

@@ -13,19 +13,34 @@ struct RunAccuracy {
   /// The student on the images that were set aside; nil where none were.
   let validation: Accuracy?
 
+  /// The mean over the classes of what was set aside, in percent: as in the test set no class counts more,
+  /// however many images it has here. nil where nothing was.
+  var validationTop1: Double? {
+    validation.flatMap { $0.top1(ofClasses: Array($0.classImages.indices)) }
+  }
+
   /// Percent; the largest of a run chooses `best`.
-  var deciding: Double { validation?.top1 ?? test.top1 }
+  var deciding: Double { validationTop1 ?? test.top1 }
 }
 
 extension TrainingInputs {
   /// Looks at plain views of the test set and of what was set aside.
   ///
-  /// - Throws: `NonFiniteAnswer` for a network that has diverged.
-  func accuracy(average: Classifier?, on execution: Execution) throws -> RunAccuracy {
+  /// - Parameter progress: called after every batch with the number of images seen and that of all; may
+  ///   throw to stop.
+  /// - Throws: `NonFiniteAnswer` for a network that has diverged, and what `progress` throws.
+  func accuracy(
+    average: Classifier?, on execution: Execution,
+    progress: (_ done: Int, _ total: Int) throws -> Void
+  ) throws -> RunAccuracy {
+    let total = data.test.count * (average == nil ? 1 : 2) + validation.count
+    var before = 0
     func onTest(_ network: Classifier) throws -> Predictions {
-      try predict(
+      defer { before += data.test.count }
+      return try predict(
         network, on: data.test, info: data.info, normalization: normalization,
-        execution: execution)
+        logitScale: logitScale, execution: execution
+      ) { try progress(before + $0, total) }
     }
     let answers = try onTest(student)
     return RunAccuracy(
@@ -35,6 +50,7 @@ extension TrainingInputs {
         ? nil
         : try evaluate(
           student, on: data.train, only: validation, info: data.info,
-          normalization: normalization, execution: execution))
+          normalization: normalization, execution: execution
+        ) { try progress(before + $0, total) })
   }
 }

@@ -28,7 +28,7 @@ struct RunAssessment {
     evaluation.cache = (written ?? inputs.cacheInfo).flatMap { info in
       inputs.cacheIdentity.map { Self.facts(info, $0) }
     }
-    guard let teacher = inputs.teacher else { return evaluation }
+    guard settings.method.needsTeacher, let teacher = inputs.teacher else { return evaluation }
     do {
       let renderer = ViewRenderer(
         images: inputs.data.train, info: inputs.data.info, seed: inputs.viewSeed)

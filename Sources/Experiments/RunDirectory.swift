@@ -161,6 +161,11 @@ package final class RunDirectory {
   /// The metrics of the finished epochs, oldest first.
   package func metrics() throws -> [EpochMetrics] { try readMetrics(metricsPath) }
 
+  /// The text of summary.json, in a finished run.
+  package func summary() throws -> String {
+    String(decoding: try readIfPresent(summaryPath) ?? Data(), as: UTF8.self)
+  }
+
   /// Writes summary.json, which says that the run is finished: whole or not at all.
   ///
   /// - Throws: where it cannot be written.
@@ -196,9 +201,8 @@ package func makeDirectory(_ path: String) throws(RunError) {
     }
     return
   }
-  // Foundation's deletingLastPathComponent crashes on a name of one letter.
-  let parent = path.contains("/") ? (path as NSString).deletingLastPathComponent : ""
-  if !parent.isEmpty, parent != path { try makeDirectory(parent) }
+  let parent = AtomicFile.folder(of: path)
+  if parent != path { try makeDirectory(parent) }
   guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
     let kind: RunError.Kind =
       switch errno {

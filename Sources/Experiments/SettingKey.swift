@@ -84,7 +84,7 @@ package struct SettingKey: Sendable {
     SettingKey(name: "views") { text, s throws(SettingError) in
       try usage { () throws(DatasetError) in s.views = try ViewSet(parsing: text) }
     } write: {
-      $0.views.flatMap { $0 == ViewSet() ? nil : $0.description }
+      $0.views.flatMap { $0.isEmpty ? nil : $0.description }
     },
     seed("view_seed", \.viewSeed),
     SettingKey(name: "augment") { text, s throws(SettingError) in
@@ -131,7 +131,7 @@ package struct SettingKey: Sendable {
       $0.sskd.drops.isEmpty ? "none" : $0.sskd.drops.map(plain).joined(separator: ",")
     },
     SettingKey(name: "sskd.feature_rounds") { text, s throws(SettingError) in
-      s.featureRounds = try integer("sskd.feature_rounds", text, 1...View.roundLimit)
+      s.featureRounds = try integer("sskd.feature_rounds", text, 0...View.roundLimit)
     } write: {
       $0.featureRounds.map(String.init)
     },

@@ -80,7 +80,6 @@ package struct ShownView {
 
   /// Writes the picture as PNG; the file is whole or absent.
   package func writePicture(to path: String) throws {
-    // Foundation's deletingLastPathComponent crashes on a name of one letter.
-    try AtomicFile.write(picture.png, to: path.contains("/") ? path : "./" + path)
+    try AtomicFile.write(picture.png, to: path)
   }
 }

@@ -1,3 +1,5 @@
+import Foundation
+
 /// One run of a sweep: what it is called and what it is told.
 package struct SweepRun: Sendable, Equatable {
   /// Its folder below the sweep's: what differs between the runs, joined by dashes.
@@ -133,11 +135,16 @@ package struct SweepPlan: Sendable {
   private static func parts(
     of text: String, by separator: Character, in flag: String
   ) throws(SettingError) -> [String] {
-    let parts = text.split(separator: separator, omittingEmptySubsequences: false).map(String.init)
+    let parts = text.split(separator: separator, omittingEmptySubsequences: false)
+      .map { $0.trimmingCharacters(in: .whitespaces) }
     if parts.contains("") {
       throw SettingError(.usage, "\(flag) is \"\(text)\"; expected values parted by commas")
     }
-    if let twice = parts.first(where: { part in parts.count { $0 == part } > 1 }) {
+    // 1 and 01 are one seed, kd and KD one method; two files are two files.
+    let meant = parts.map { part in
+      Int(part).map(String.init) ?? (part.contains { "/.".contains($0) } ? part : part.lowercased())
+    }
+    if let twice = zip(parts, meant).first(where: { _, one in meant.count { $0 == one } > 1 })?.0 {
       throw SettingError(.usage, "\(flag) names \(twice) twice; name it once")
     }
     return parts

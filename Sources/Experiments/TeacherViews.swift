@@ -19,10 +19,12 @@ struct TeacherViews {
   /// What the cache holds, or will hold once it is written through; nil without a cache.
   let contents: CacheContents?
   let cacheIdentity: CacheIdentity?
+  /// What a cache that is only read holds; nil in a run that fills it.
+  private(set) var cacheInfo: CacheInfo?
   /// What the user should know, one sentence each.
   let notes: [String]
-  /// The dump that a run with write-through does by the way.
-  private let filling: DumpSession?
+  /// The dump that a run with write-through does by the way, and whether nothing of it is left to do.
+  private let filling: (dump: DumpSession, isDone: Bool)?
 
   /// - Parameters:
   ///   - repeats: the cache of the run that is repeated from its config.yaml; its views are then
@@ -36,7 +38,9 @@ struct TeacherViews {
     let rounds = ViewSet(
       weak: settings.epochs, strong: usesStrong ? settings.epochs : 0)
     var teacher: (any TeacherSource)?
-    var filling: DumpSession?
+    var filling: (dump: DumpSession, isDone: Bool)?
+    // Of a run with write-through, in whose cache they all are in the end, whatever else is there.
+    var asked: (views: ViewSet, features: ViewSet?)?
     var notes: [String] = []
     var contents = cache?.contents
     switch choice {
@@ -60,10 +64,11 @@ struct TeacherViews {
       let session = try DumpSession(
         request.dump(settings, views: views), train: data.train, on: execution)
       let plan = try session.plan()
-      filling = session
+      filling = (session, plan.work.isEmpty)
+      asked = (views, request.form.taps.isEmpty ? nil : request.form.featureViews)
       contents = plan.contents(in: request.cache)
       notes = [
-        plan.views == 0
+        plan.work.isEmpty
           ? "\(request.cache) holds every view already: nothing is written through"
           : "\(grouped(plan.views)) views are evaluated as they come and stored in \(request.cache)"
       ]
@@ -101,7 +106,7 @@ struct TeacherViews {
     if let contents {
       let taps = contents.taps
       var held = contents.views(ofAll: images, in: data.info)
-      if let cache, held == ViewSet() {
+      if let cache, held.isEmpty {
         // Some images are not there at all: what lacks are these, in the views of the others.
         held = contents.views(ofAll: cache.images, in: data.info)
       }
@@ -110,8 +115,9 @@ struct TeacherViews {
         (held.weak, held.crops) = (then.weak, then.crops)
         if then.strong > 0 { held.strong = then.strong }
       }
-      views = held
-      if let cache, settings.method.needsTeacher {
+      views = asked?.views ?? held
+      features = asked?.features ?? features
+      if let cache {
         teacher = CachedTeacher(cache, taps: taps, renderer: renderer, on: execution)
       }
     } else {
@@ -126,12 +132,18 @@ struct TeacherViews {
             + "round; leave it out")
       }
       (features.weak, features.crops) = (rounds, false)
+      if rounds == 0 { features = ViewSet(plain: true) }
     }
     featureViews = settings.plainViews ? ViewSet(plain: true) : features
     if settings.method.needsTeacherFeatures, !settings.plainViews, !features.crops,
-      features.weak > 0
+      features.weak > 0 || features.plain
     {
       settings.featureRounds = features.weak
+      if features.weak == 0 {
+        notes.append(
+          "there are features of plain views only: while stages imitate, every image is seen as it is; "
+            + "a cache with --feature-views weak:8 has crops")
+      }
       if contents != nil, features.weak == 1, settings.epochs > 1 {
         notes.append(
           "there are features of one round only: while stages imitate, every image is seen in one "
@@ -142,7 +154,8 @@ struct TeacherViews {
     self.contents = contents
     self.filling = filling
     self.notes = notes
-    cacheIdentity = cache?.identity ?? filling?.identity
+    cacheIdentity = cache?.identity ?? filling?.dump.identity
+    cacheInfo = cache?.info
     // What the method does not look at does not belong to the run's configuration.
     if settings.plainViews {
       settings.views = ViewSet(plain: true)
@@ -153,10 +166,18 @@ struct TeacherViews {
     if cache == nil { try Self.requireRounds(settings, views) }
   }
 
-  /// Takes the cache's lock and puts the teacher behind it, in a run that writes through.
+  /// Takes the cache's lock and puts the teacher behind it, in a run that writes through. A cache that
+  /// holds everything already is only read.
   mutating func openWriteThrough() throws {
     guard let filling, let contents else { return }
-    teacher = try filling.openWriteThrough(taps: contents.taps)
+    guard filling.isDone else {
+      teacher = try filling.dump.openWriteThrough(taps: contents.taps)
+      return
+    }
+    let cache = try CacheReader.open(contents.directory)
+    cacheInfo = cache.info
+    teacher = CachedTeacher(
+      cache, taps: contents.taps, renderer: renderer, on: filling.dump.execution)
   }
 
   private static func images(

@@ -7,7 +7,11 @@ import TeacherCache
 package struct LoadedNetwork {
   package let network: Classifier
   package let normalization: Normalization
+  /// What turns the cosines of a normalised classifier into logits, as in its training; 1 for others.
+  package let logitScale: Float
   package let weightHash: String
+
+  static let logitScaleKey = "logit_scale"
 
   /// A weight file's network.
   ///
@@ -45,6 +49,8 @@ package struct LoadedNetwork {
     let (fileMean, fileStd) = try file.normalization(path)
     normalization = try Normalization(
       mean: mean ?? fileMean ?? info.mean, std: std ?? fileStd ?? info.std)
+    let scale = network.givesCosines ? file.metadata[Self.logitScaleKey].flatMap(Float.init) : nil
+    logitScale = scale.flatMap { $0.isFinite && $0 > 0 ? $0 : nil } ?? 1
     weightHash = network.weightHash
   }
 }
@@ -64,6 +70,8 @@ package struct TrainingInputs {
   }
   package let student: Classifier
   package let normalization: Normalization
+  /// What turns the student's answers into logits; 1 but for a normalised classifier.
+  package let logitScale: Float
   package let teacher: (any TeacherSource)?
   /// The views that logits and features are compared on.
   package let views: ViewSet
@@ -72,7 +80,7 @@ package struct TrainingInputs {
   package let cacheID: String?
   /// Whose outputs the cache holds; nil without one.
   var cacheIdentity: CacheIdentity?
-  /// What it holds; nil also in a run that fills it.
+  /// What a cache that is only read holds.
   var cacheInfo: CacheInfo?
   /// All images of the cache, where those are what is trained on and not the whole training set.
   var cachedImages: [Int]?

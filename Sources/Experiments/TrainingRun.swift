@@ -17,6 +17,8 @@ package final class TrainingRun {
   private let progress: ProgressLine
   private let shots: ShotGroups
   private var lastAccuracy: RunAccuracy?
+  /// What the last evaluation took; 0 before the first.
+  private var evaluationSeconds = 0.0
   /// The place of the checkpoint on disk; nil before the first.
   private var saved: (epoch: Int, step: Int)?
 
@@ -55,8 +57,8 @@ package final class TrainingRun {
   ///
   /// - Parameters:
   ///   - shouldSave: asked after every step; true saves a checkpoint and goes on.
-  ///   - shouldStop: asked after every step and every batch of the teacher; true saves a
-  ///     checkpoint and throws ``Stopped``.
+  ///   - shouldStop: asked after every step and every batch of the teacher or of an evaluation; true
+  ///     saves a checkpoint and throws ``Stopped``.
   /// - Throws: `Divergence` when something is no longer a number; the files are then those of the
   ///   last checkpoint.
   package func train(
@@ -72,10 +74,12 @@ package final class TrainingRun {
 
   private func trainToTheEnd(shouldSave: () -> Bool, shouldStop: () -> Bool) throws -> JSONValue {
     var before = EpochMeter.Part()
+    var isEvaluationLeft = false
     if case .started(let state) = directory.progress {
       try trainer.restore(state, path: directory.statePath)
       saved = (trainer.epoch, trainer.stepInEpoch)
       before = EpochMeter.Part(of: state)
+      isEvaluationLeft = trainer.stepInEpoch == 0 && trainer.totals.images > 0
       progress.note("going on from epoch \(trainer.epoch + 1), step \(trainer.stepInEpoch + 1)")
       let arithmetic = KernelLevel.arithmetic
       if let before = state.metadata[Trainer.arithmeticKey], before != arithmetic {
@@ -84,15 +88,16 @@ package final class TrainingRun {
             + "its weights may differ from those of a run on one machine")
       }
     }
-    try directory.keepMetrics(epochs: trainer.epoch)
+    try directory.keepMetrics(epochs: trainer.epoch - (isEvaluationLeft ? 1 : 0))
     if let images = inputs.cachedImages { try RunImages.write(images, to: directory.path) }
     var meter = EpochMeter(
       waited: inputs.teacher?.secondsWaited, images: trainer.totals.images, before: before)
+    if isEvaluationLeft { try finishEpoch(&meter, shouldStop: shouldStop) }
     while !trainer.isFinished {
       try trainer.trainOneStep()
       meter.images = trainer.totals.images
       if trainer.stepInEpoch == 0 {
-        try finishEpoch(&meter)
+        try finishEpoch(&meter, shouldStop: shouldStop)
       } else {
         progress.update { stepLine(meter) }
       }
@@ -106,12 +111,11 @@ package final class TrainingRun {
       }
     }
     // Only a run that was killed between its last checkpoint and this place has to look again.
-    let accuracy =
-      try lastAccuracy ?? inputs.accuracy(average: trainer.average?.network, on: execution)
+    let accuracy = try lastAccuracy ?? evaluate(shouldStop)
     // Before the report, which says what the cache holds.
     try session.finishCache(progress: progress, shouldStop: shouldStop)
     let summary = try makeSummary(accuracy)
-    let seconds = try directory.metrics().compactMap { $0.values["seconds"] }.reduce(0, +)
+    let seconds = try trainingSeconds(directory.metrics())
     let assessment = RunAssessment(inputs: inputs, settings: settings, execution: execution)
     try directory.writeReport(
       assessment.evaluation(answers: accuracy.answers, trainingSeconds: seconds),
@@ -121,18 +125,22 @@ package final class TrainingRun {
     return summary
   }
 
-  private func finishEpoch(_ meter: inout EpochMeter) throws {
+  private func finishEpoch(_ meter: inout EpochMeter, shouldStop: () -> Bool) throws {
     let epoch = trainer.epoch  // that was just finished, from 1
     meter.stop(waited: inputs.teacher?.secondsWaited)
     try trainer.checkState()
     var accuracy: RunAccuracy?
-    if trainer.phase.trainsLogits, epoch % settings.evalEvery == 0 || trainer.isFinished {
+    if isEvaluated(epoch) {
       do {
-        accuracy = try inputs.accuracy(average: trainer.average?.network, on: execution)
+        accuracy = try evaluate(shouldStop)
       } catch let answer as NonFiniteAnswer {
         throw Divergence(
           what: "the answer to image \(answer.image) of the test set or of what was set aside",
           step: trainer.step, epoch: epoch, images: [])
+      } catch let stopped as Stopped {
+        // The run that goes on from here begins with the evaluation.
+        try save(meter.part(waited: inputs.teacher?.secondsWaited))
+        throw stopped
       }
       lastAccuracy = accuracy
     }
@@ -145,6 +153,28 @@ package final class TrainingRun {
     trainer.beginEpoch()
     try save(EpochMeter.Part())
     meter = EpochMeter(waited: inputs.teacher?.secondsWaited)
+  }
+
+  /// Whether the accuracy is looked at behind an epoch, counted from 1.
+  private func isEvaluated(_ epoch: Int) -> Bool {
+    let plan = trainer.task.plan
+    let phase = plan.phases[plan.phaseIndex(at: epoch * plan.stepsPerEpoch - 1)]
+    return phase.trainsLogits && (epoch % settings.evalEvery == 0 || epoch == plan.epochs)
+  }
+
+  private func evaluate(_ shouldStop: () -> Bool) throws -> RunAccuracy {
+    let start = ContinuousClock.now
+    defer { evaluationSeconds = (ContinuousClock.now - start).seconds }
+    return try inputs.accuracy(average: trainer.average?.network, on: execution) { done, total in
+      progress.update(done, of: total, "test images", since: start)
+      if shouldStop() { throw Stopped() }
+    }
+  }
+
+  /// Seconds that the evaluations behind later epochs will take, if each is like the last.
+  private func evaluationTime(after epoch: Int) -> Double {
+    let epochs = trainer.task.plan.epochs
+    return evaluationSeconds * Double((epoch..<epochs).count { isEvaluated($0 + 1) })
   }
 
   /// The state is what a resumed run reads; it is written last, so it never runs ahead.
@@ -174,11 +204,13 @@ package final class TrainingRun {
 
   private func weights(_ network: Classifier) -> SafeTensors {
     let normalization = inputs.normalization
-    return network.state(metadata: [
+    var metadata = [
       "architecture": network.architecture, "dataset": inputs.data.info.name.rawValue,
       "mean": normalization.mean.map { "\($0)" }.joined(separator: ","),
       "std": normalization.std.map { "\($0)" }.joined(separator: ","), "format": "pt",
-    ])
+    ]
+    if network.givesCosines { metadata[LoadedNetwork.logitScaleKey] = "\(inputs.logitScale)" }
+    return network.state(metadata: metadata)
   }
 
   private func metricsLine(
@@ -199,7 +231,7 @@ package final class TrainingRun {
       ("seconds", .number(meter.seconds)), ("time", .number(Date().timeIntervalSince1970)),
     ]
     if !inputs.validation.isEmpty {
-      members.append(("val_top1", .optional(accuracy?.validation?.top1)))
+      members.append(("val_top1", .optional(accuracy?.validationTop1)))
     }
     if trainer.average != nil {
       members.append(("ema_test_top1", .optional(accuracy?.average?.top1)))
@@ -220,7 +252,7 @@ package final class TrainingRun {
       }
     }
     let best = ofBestEpoch("test_top1", by: selection.key)
-    let seconds = metrics.compactMap { $0.values["seconds"] }.reduce(0, +)
+    let seconds = trainingSeconds(metrics)
     var members: [(String, JSONValue)] = [
       ("method", .string(settings.method.rawValue)),
       ("student", .string(inputs.student.architecture)),
@@ -238,11 +270,11 @@ package final class TrainingRun {
       ("images_per_second", .number(Double(inputs.images.count * settings.epochs) / seconds)),
       ("cache_id", inputs.cacheID.map(JSONValue.string) ?? .null),
     ]
-    if let validation = accuracy.validation {
+    if let top1 = accuracy.validationTop1 {
       members += [
         ("validation_images", .integer(inputs.validation.count)),
-        ("val_top1_last", .number(validation.top1)),
-        ("val_top1_best", .number(best?.deciding ?? validation.top1)),
+        ("val_top1_last", .number(top1)),
+        ("val_top1_best", .number(best?.deciding ?? top1)),
       ]
     }
     if let average = accuracy.average {
@@ -256,10 +288,16 @@ package final class TrainingRun {
     return .object(members)
   }
 
+  private func trainingSeconds(_ metrics: [EpochMetrics]) -> Double {
+    metrics.compactMap { $0.values["seconds"] }.reduce(0, +)
+  }
+
   private func stepLine(_ meter: EpochMeter) -> String {
     let plan = trainer.task.plan
     let rate = meter.imagesPerSecond
-    let left = Double((plan.totalSteps - trainer.step) * settings.batchSize) / max(rate, 1e-9)
+    let left =
+      Double((plan.totalSteps - trainer.step) * settings.batchSize) / max(rate, 1e-9)
+      + evaluationTime(after: trainer.epoch)
     return "epoch \(trainer.epoch + 1)/\(plan.epochs)  \(durationText(left)) left  "
       + "\(Int(rate)) images/s  loss \(String(format: "%.4f", trainer.totals.loss))  "
       + "step \(trainer.stepInEpoch)/\(plan.stepsPerEpoch)"
@@ -272,13 +310,14 @@ package final class TrainingRun {
     line +=
       "lr \(String(format: "%.4g", trainer.learningRate))  loss \(String(format: "%.4f", trainer.totals.loss))"
     if let top1 = trainer.totals.top1 { line += "  train \(String(format: "%.2f", top1)) %" }
-    for (name, set) in [
-      ("test", accuracy?.test), ("ema", accuracy?.average), ("val", accuracy?.validation),
+    for (name, top1) in [
+      ("test", accuracy?.test.top1), ("ema", accuracy?.average?.top1),
+      ("val", accuracy?.validationTop1),
     ] {
-      if let set { line += "  \(name) \(String(format: "%.2f", set.top1)) %" }
+      if let top1 { line += "  \(name) \(String(format: "%.2f", top1)) %" }
     }
     line += "  \(Int(meter.imagesPerSecond)) images/s"
-    let left = meter.seconds * Double(plan.epochs - epoch)
+    let left = meter.seconds * Double(plan.epochs - epoch) + evaluationTime(after: epoch)
     return epoch < plan.epochs ? line + "  \(durationText(left)) left" : line
   }
 }

@@ -62,7 +62,9 @@ package struct TrainingSession {
     var kept: [Int]?
     if let cache, settings.subset == .all, repeats == cache.identity.cacheID {
       // Of the run that goes on, or of the one that is repeated.
-      for folder in [output, recipe?.folder].compactMap({ $0 }) where kept == nil {
+      let repeated =
+        resolved.recipeInputs["cache_id"] == cache.identity.cacheID ? recipe?.folder : nil
+      for folder in [output, repeated].compactMap({ $0 }) where kept == nil {
         kept = try RunImages.read(
           from: folder, labels: data.train.labels, classes: data.info.classes)
       }
@@ -91,10 +93,10 @@ package struct TrainingSession {
         teacherTaps: source.teacherTaps, studentGivesCosines: student.network.givesCosines))
     let requirements = CacheRequirements(
       plan: plan, settings: settings, views: source.views, featureViews: source.featureViews,
-      isPart: isPart)
+      part: isPart ? source.images : nil)
     if let contents = source.contents, let identity = source.cacheIdentity {
       try requirements.require(
-        in: contents, of: identity, images: images, info: data.info, dataPath: dataPath,
+        in: contents, of: identity, images: images, data: data, dataPath: dataPath,
         isWriteThrough: choice.isWriteThrough)
     }
     // Only now, so that a run that is refused leaves no trace in the cache.
@@ -102,10 +104,12 @@ package struct TrainingSession {
     inputs = TrainingInputs(
       data: data, images: images, validation: split.validation, classCounts: classCounts,
       student: student.network,
-      normalization: student.normalization, teacher: source.teacher, views: source.views,
+      normalization: student.normalization,
+      logitScale: student.network.givesCosines ? Float(settings.ldam.scale) : 1,
+      teacher: source.teacher, views: source.views,
       featureViews: source.featureViews, viewSeed: source.renderer.seed,
       cacheID: source.cacheIdentity?.cacheID, cacheIdentity: source.cacheIdentity,
-      cacheInfo: cache?.info, cachedImages: isPart ? source.images : nil,
+      cacheInfo: source.cacheInfo, cachedImages: isPart ? source.images : nil,
       classNames: settings.dataset.classNames(in: dataPath))
     configuration = RunConfiguration(
       settings: settings,

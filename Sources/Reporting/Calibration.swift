@@ -49,7 +49,13 @@ package struct Calibration: Codable, Equatable, Sendable {
   /// Whether the lists belong together, as in a file that this program wrote.
   var isSound: Bool {
     counts.count == correct.count && counts.count == confidence.count && !counts.isEmpty
-      && zip(counts, correct).allSatisfy { 0...max($0, 0) ~= $1 }
+      && areCounts(counts) && zip(counts, correct).allSatisfy { 0...$0 ~= $1 }
       && confidence.allSatisfy { (0...1.000_001).contains($0) }
   }
+}
+
+/// Whether none is below zero and their sum is exact as a Double too.
+func areCounts(_ numbers: [Int]) -> Bool {
+  let most = (1 << 53) / max(numbers.count, 1)
+  return numbers.allSatisfy { 0...most ~= $0 }
 }

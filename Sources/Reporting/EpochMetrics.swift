@@ -62,8 +62,18 @@ package struct EpochMetrics: Sendable {
     case "lr": "lr"
     case "loss": "loss/total"
     case "images_per_second", "cache_wait_fraction": "speed/\(name)"
-    default: split(of: name).map { "\($0.split)/\($0.rest)" } ?? "loss/\(name)"
+    case _ where isLossTerm(name): "loss/\(name)"
+    default: accuracyTag(of: name)
     }
+  }
+
+  /// The averaged weights' accuracy stands beside that of the weights themselves.
+  private static func accuracyTag(of name: String) -> String {
+    let prefix = name.hasPrefix("ema_") ? "ema_" : ""
+    guard let (split, rest) = split(of: String(name.dropFirst(prefix.count))) else {
+      return "accuracy/\(name)"
+    }
+    return "\(split)/\(prefix)\(rest)"
   }
 
   /// The name of the column in summary.csv, as timm calls it: `train_…` for what is measured while

@@ -29,6 +29,17 @@ package final class ProgressLine {
     if live { rewrite(text()) } else { write(text() + "\n") }
   }
 
+  /// Shows how much is done, the rate and the time left; skipped if the last line is recent.
+  ///
+  /// - Parameters:
+  ///   - what: plural noun of what is counted.
+  ///   - start: when the first of them began.
+  package func update(
+    _ done: Int, of total: Int, _ what: String, since start: ContinuousClock.Instant
+  ) {
+    update { progressText(done, of: total, what, seconds: (clock.now - start) / .seconds(1)) }
+  }
+
   /// Prints a line that stays.
   package func note(_ text: String) {
     guard !quiet else { return }
@@ -59,41 +70,4 @@ package final class ProgressLine {
     guard ioctl(STDERR_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
     return Int(size.ws_col)
   }
-}
-
-/// "1 h 05 min", "3 min 20 s", "45 s".
-package func durationText(_ seconds: Double) -> String {
-  guard (0..<1e12).contains(seconds) else { return "?" }
-  let s = Int(seconds.rounded())
-  if s < 60 { return "\(s) s" }
-  if s < 3600 { return "\(s / 60) min \(String(format: "%02d", s % 60)) s" }
-  return "\(s / 3600) h \(String(format: "%02d", s % 3600 / 60)) min"
-}
-
-/// "1,234,567".
-package func grouped(_ number: Int) -> String {
-  var digits = Array(String(abs(number)))
-  var i = digits.count - 3
-  while i > 0 {
-    digits.insert(",", at: i)
-    i -= 3
-  }
-  return (number < 0 ? "-" : "") + String(digits)
-}
-
-/// "1 unit", "1,234 units".
-package func counted(_ number: Int, _ noun: String) -> String {
-  "\(grouped(number)) \(noun)\(number == 1 ? "" : "s")"
-}
-
-/// "3.2 GB", in powers of 1000.
-package func bytesText(_ bytes: Int) -> String {
-  var value = Double(bytes)
-  for unit in ["B", "kB", "MB", "GB", "TB"] {
-    if value < 1000 || unit == "TB" {
-      return unit == "B" ? "\(bytes) B" : String(format: "%.1f", value) + " " + unit
-    }
-    value /= 1000
-  }
-  return "\(bytes) B"
 }

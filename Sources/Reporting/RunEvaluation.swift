@@ -118,7 +118,8 @@ package struct RunEvaluation: Codable, Sendable {
     self = found
   }
 
-  /// Whether the lists belong together, so that a page about them cannot go wrong.
+  /// Whether the lists belong together and the counts can be counted on, so that a page about them
+  /// cannot go wrong.
   private var isSound: Bool {
     guard version == 1 else { return false }
     if let test {
@@ -126,12 +127,16 @@ package struct RunEvaluation: Codable, Sendable {
       guard
         test.correct.count == classes, test.trainingImages.count == classes, classes > 0,
         test.classNames.map({ $0.count == classes }) ?? true, test.calibration.isSound,
+        areCounts(test.trainingImages), areCounts(test.images),
+        zip(test.images, test.correct).allSatisfy({ 0...$0 ~= $1 }),
+        areCounts(test.confusions.map(\.count)),
         test.confusions.allSatisfy({
           (0..<classes).contains($0.label) && (0..<classes).contains($0.predicted)
         })
       else { return false }
     }
     if let comparison, !(comparison.teacher.isSound && comparison.student.isSound) { return false }
+    if let cost, !areCounts([cost.views, cost.storedViews ?? 0]) { return false }
     return seen.allSatisfy { $0.classes.count == $0.probabilities.count }
   }
 }

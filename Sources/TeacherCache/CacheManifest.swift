@@ -33,11 +33,18 @@ package struct UnitEntry: Codable, Equatable, Sendable {
   /// merge cut.
   package let codingError: CodingError?
 
+  /// Logits and features in the unit.
+  var allRecords: Int { records + featureRecords }
+
   /// Whether the unit holds logits or, with a tap, features of a view of an image.
   package func holds(_ image: Int, _ view: View, tap: String? = nil) -> Bool {
     let views = tap.map { name in features.first { $0.shape.tap == name }?.views } ?? logits
     return images.contains(image) && (views?.contains(view) ?? false)
   }
+}
+
+extension [UnitEntry] {
+  var allRecords: Int { reduce(0) { $0 + $1.allRecords } }
 }
 
 /// What a cache consists of: `manifest.json`.

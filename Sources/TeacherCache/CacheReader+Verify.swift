@@ -10,14 +10,15 @@ extension CacheReader {
   /// Checks the whole cache at `directory`: sizes and SHA-256 of the units before they are mapped,
   /// then every record's checksum, place and decoding, the counts, and the content hash.
   ///
-  /// `progress` is called with the share done, 0…1, after each unit.
+  /// - Parameter progress: called with the number of records checked and that of all, after each unit.
   package static func verify(
-    _ directory: String, progress: (Double) -> Void = { _ in }
+    _ directory: String, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(CacheError) -> VerifyReport {
     let manifest = try CacheManifest.read(from: directory)
+    let total = manifest.units.allRecords
     var report = VerifyReport()
     var seen = RecordOverlap()
-    for (number, entry) in manifest.units.enumerated() {
+    for entry in manifest.units {
       let path = directory + "/" + entry.path
       if let other = seen.add(entry) {
         throw .corrupt(path: path, reason: "it holds records that \(other) holds too")
@@ -32,8 +33,8 @@ extension CacheReader {
       guard content.text == entry.content else {
         throw .corrupt(path: path, reason: "its content is not what the manifest says")
       }
-      report.recordsChecked += entry.records + entry.featureRecords
-      progress(Double(number + 1) / Double(manifest.units.count))
+      report.recordsChecked += entry.allRecords
+      progress(report.recordsChecked, total)
     }
     return report
   }
@@ -97,7 +98,7 @@ struct UnitWalk {
           guard let header = block.header else {
             preconditionFailure("an opened block has a header")
           }
-          try checkLength(bytes, key)
+          try checkLength(bytes)
           for index in 0..<header.count {
             let key = RecordKey(value: key.value + UInt64(index))
             guard expected.next() == key else {
@@ -124,7 +125,7 @@ struct UnitWalk {
           }
           let (label, parts) = try features.expanded(
             bytes, key: key, shape: entry.shape, precision: identity.featurePrecision)
-          try checkLength(bytes, key)
+          try checkLength(bytes)
           sum.add(features: parts.expanded, tap: entry.shape.tap, key: key, label: label)
         } catch { throw unit.corrupt(key, error) }
       }
@@ -141,9 +142,7 @@ struct UnitWalk {
   }
 
   /// A record fills its place in the segment to the last byte.
-  private func checkLength(
-    _ bytes: UnsafeRawBufferPointer, _ key: RecordKey
-  ) throws(MalformedRecord) {
+  private func checkLength(_ bytes: UnsafeRawBufferPointer) throws(MalformedRecord) {
     let (_, stored) = try RecordHeader.open(bytes)
     guard stored.count + RecordHeader.overhead == bytes.count else {
       throw MalformedRecord(reason: "bytes follow the record")

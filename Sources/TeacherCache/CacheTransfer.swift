@@ -20,9 +20,12 @@ package enum CacheTransfer {
   /// then find it done. The manifest comes last, so that `target` is a cache when it is complete.
   /// A target that holds units of its own is left alone: `.occupied`.
   ///
-  /// - Parameter onWait: called once if another process holds the target, with who that is.
+  /// - Parameters:
+  ///   - onWait: called once if another process holds the target, with who that is.
+  ///   - progress: called with the number of records that are there and that of all, after each unit.
   package static func copy(
-    from source: String, to target: String, onWait: (String) -> Void = { _ in }
+    from source: String, to target: String, onWait: (String) -> Void = { _ in },
+    progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(CacheError) {
     let manifest = try CacheManifest.read(from: source)
     if isCopy(target, of: manifest) { return }
@@ -45,7 +48,12 @@ package enum CacheTransfer {
         throw .occupied(path: target, unit: other.path)
       }
     }
+    var done = 0
     for entry in manifest.units {
+      defer {
+        done += entry.allRecords
+        progress(done, manifest.units.allRecords)
+      }
       let path = target + "/" + entry.path
       if (try? UnitReader.checkFile(entry, path)) != nil,
         (try? FileSystem.sha256(of: path + "/data.mdb")) == entry.sha256
@@ -67,8 +75,12 @@ package enum CacheTransfer {
   ///
   /// All fingerprints must be equal. Units without anything that `target` has are copied file by
   /// file; of others only what is new is written, as it is stored, without decoding to logits.
+  ///
+  /// - Parameter progress: called with the number of the sources' records that are there and that of
+  ///   all, after each unit.
   package static func merge(
-    into target: String, from sources: [String], allowNetworkFileSystem: Bool = false
+    into target: String, from sources: [String], allowNetworkFileSystem: Bool = false,
+    progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(CacheError) -> MergeReport {
     guard let first = sources.first else { preconditionFailure("nothing to merge") }
     let isCache = try FileSystem.kind(of: target + "/" + CacheManifest.fileName) != .absent
@@ -92,9 +104,15 @@ package enum CacheTransfer {
     defer { writer.close() }
     try removeUnfinished(in: target)
     var report = MergeReport()
+    let total = manifests.reduce(0) { $0 + $1.units.allRecords }
+    var done = 0
     do {
       for (source, manifest) in zip(sources, manifests) {
-        for entry in manifest.units { try take(entry, from: source, into: writer, &report) }
+        for entry in manifest.units {
+          try take(entry, from: source, into: writer, &report)
+          done += entry.allRecords
+          progress(done, total)
+        }
       }
     } catch {
       // A merge that brought nothing leaves no empty cache behind.

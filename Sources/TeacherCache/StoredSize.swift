@@ -15,7 +15,7 @@ package struct StoredSize {
   }
 
   /// Adds all views of one image that one unit will hold.
-  package mutating func add(_ views: [ViewRecord], image: Int, label: Int) throws(CacheError) {
+  package mutating func add(_ views: [ViewRecord], image: Int) throws(CacheError) {
     var logits = LogitBlocks()
     for view in views {
       let key = RecordKey(image: image, view: view.view)

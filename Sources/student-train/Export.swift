@@ -12,7 +12,9 @@ struct Export: ParsableCommand {
     discussion: """
       The graph takes `images`, N×3×H×W floats that were normalised, and gives `logits`, \
       N×classes; N is free. Its metadata holds mean and std of the normalisation (of values \
-      in 0…1), architecture and data set. Arrays keep their state-dict names.
+      in 0…1), architecture and data set. Arrays keep their state-dict names. A normalised \
+      classifier, as LDAM trains, gives cosines there, which logit_scale of the metadata \
+      turns into logits.
 
       Example:
         student-train export runs/crld --onnx student.onnx
@@ -30,12 +32,12 @@ struct Export: ParsableCommand {
     let (loaded, dataset) = try trained.load()
     let (network, info) = (loaded.network, dataset.info)
     let values = { (channels: [Float]) in channels.map { "\($0)" }.joined(separator: ",") }
-    let bytes = network.onnx(
-      height: info.height, width: info.width,
-      metadata: [
-        "dataset": dataset.rawValue, "mean": values(loaded.normalization.mean),
-        "std": values(loaded.normalization.std),
-      ])
+    var metadata = [
+      "dataset": dataset.rawValue, "mean": values(loaded.normalization.mean),
+      "std": values(loaded.normalization.std),
+    ]
+    if network.givesCosines { metadata["logit_scale"] = "\(loaded.logitScale)" }
+    let bytes = network.onnx(height: info.height, width: info.width, metadata: metadata)
     try AtomicFile.write(bytes, to: onnx)
     printResult(
       "\(onnx): \(network.architecture), images N×3×\(info.height)×\(info.width) to logits "

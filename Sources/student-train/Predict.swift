@@ -42,12 +42,11 @@ struct Predict: ParsableCommand {
       ? try ImageDataset.loadTest(dataset, from: data)
       : try ImageDataset.loadTrain(dataset, from: data)
     let progress = ProgressLine(quiet: quiet)
+    let start = ContinuousClock.now
     let predictions = try predict(
       loaded.network, on: images, info: dataset.info, normalization: loaded.normalization,
-      execution: try threads.makeExecution()
-    ) { done in
-      progress.update { "\(grouped(done)) of \(grouped(images.count)) images" }
-    }
+      logitScale: loaded.logitScale, execution: try threads.makeExecution()
+    ) { progress.update($0, of: images.count, "images", since: start) }
     progress.clear()
     try AtomicFile.write(write(predictions), to: output)
     printResult(

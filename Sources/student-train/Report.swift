@@ -25,6 +25,12 @@ struct Report: ParsableCommand {
       valueName: "file"))
   var output: String?
 
+  func validate() throws {
+    if let output, !["html", "htm", ""].contains((output as NSString).pathExtension.lowercased()) {
+      throw ValidationError("--output \(output): a report is a page; name it .html")
+    }
+  }
+
   func run() throws {
     let page = ReportPage(try runs.map { try RunRecord(directory: $0) })
     let path = output ?? (runs.count == 1 ? runs[0] + "/report.html" : "report.html")

@@ -67,7 +67,7 @@ struct Sweep: ParsableCommand {
       "\(counted(runs.count, "run")), \(min(parallel, runs.count)) at a time, in \(output)")
     let runner = SweepRunner(
       output: output, parallel: parallel, progress: progress, signals: signals)
-    let outcomes = try runner.run(runs) { run in
+    let outcomes = runner.run(runs) { run in
       common + (run.recipe.map { ["--recipe=\($0)"] } ?? [])
         + run.sets.map { "--set=\($0)" }
         + ["--threads=\(share)", "--output=\(runner.folder(run))"]

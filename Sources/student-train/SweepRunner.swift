@@ -2,6 +2,7 @@ import CommandSupport
 import Experiments
 import Foundation
 import Reporting
+import Tensors
 
 /// Runs of a sweep as processes of this program, a few at a time.
 ///
@@ -18,24 +19,35 @@ struct SweepRunner {
     let process: Process
   }
 
-  /// Runs all, in order, and gives what they came to in the same order; a run that fails does not
-  /// stop the others. nil after a signal, when all children have saved and ended.
+  /// Runs all, in order, and gives what they came to in the same order; a run that fails, or cannot be
+  /// started, does not stop the others. nil after a signal, when all children have saved and ended.
   ///
   /// - Parameter arguments: what a run is started with.
-  func run(_ runs: [SweepRun], arguments: (SweepRun) -> [String]) throws -> [SweepOutcome]? {
+  func run(_ runs: [SweepRun], arguments: (SweepRun) -> [String]) -> [SweepOutcome]? {
     var outcomes: [String: SweepOutcome] = [:]
     var waiting = runs[...]
     var children: [Child] = []
     var passedOn = false
+    let begin = ContinuousClock.now
     while !waiting.isEmpty || !children.isEmpty {
       if let signal = signals.pending, !passedOn {
         passedOn = true
         waiting = []
         for child in children { kill(child.process.processIdentifier, signal) }
-        progress.note("stopping: \(children.count) runs save where they are")
+        progress.note(
+          children.count == 1
+            ? "stopping: 1 run saves where it is"
+            : "stopping: \(children.count) runs save where they are")
       }
       while children.count < parallel, let next = waiting.popFirst() {
-        children.append(Child(run: next, process: try start(next, arguments(next))))
+        do {
+          children.append(Child(run: next, process: try start(next, arguments(next))))
+        } catch {
+          let failure =
+            error as? Failure ?? failure(for: error) ?? Failure(Status.software, "\(error)")
+          outcomes[next.name] = SweepOutcome(next, status: failure.status, folder: folder(next))
+          progress.note("\(next.name): could not be started: \(failure.message)")
+        }
       }
       for child in children where !child.process.isRunning {
         let outcome = SweepOutcome(
@@ -46,12 +58,22 @@ struct SweepRunner {
       children.removeAll { outcomes[$0.run.name] != nil }
       progress.update {
         "\(outcomes.count) of \(runs.count) runs done; "
+          + timeLeft(outcomes.count, of: runs.count, since: begin)
           + children.map { "\($0.run.name) epoch \(epochs($0.run) + 1)" }.joined(separator: ", ")
       }
       usleep(20_000)
     }
     progress.clear()
     return passedOn ? nil : runs.compactMap { outcomes[$0.name] }
+  }
+
+  /// What the rest takes if each run takes as long as those that are done; nothing before the first.
+  private func timeLeft(
+    _ done: Int, of total: Int, since begin: ContinuousClock.Instant
+  ) -> String {
+    guard done > 0 else { return "" }
+    let seconds = (ContinuousClock.now - begin).seconds / Double(done) * Double(total - done)
+    return "\(durationText(seconds)) left; "
   }
 
   func folder(_ run: SweepRun) -> String { "\(output)/\(run.name)" }
@@ -66,7 +88,8 @@ struct SweepRunner {
     }
     let log = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     let process = Process()
-    process.executableURL = URL(fileURLWithPath: executablePath())
+    // Also where a newer build has taken the place of this program's file.
+    process.executableURL = URL(fileURLWithPath: "/proc/self/exe")
     process.arguments = arguments
     process.standardInput = FileHandle.nullDevice
     (process.standardOutput, process.standardError) = (log, log)

@@ -76,6 +76,7 @@ struct Train: ParsableCommand {
       if case .finished = directory.progress {
         try session.finishCache(progress: progress, shouldStop: shouldStop)
         progress.note("\(output) holds this run, finished; nothing to do")
+        printResult(try directory.summary(), terminator: "")
         return
       }
       let run = try TrainingRun(

@@ -43,7 +43,6 @@ struct Dump: ParsableCommand {
   }
 
   func run() throws {
-    let signals = StopSignals()
     let progress = ProgressLine(quiet: quiet)
     let session = try DumpSession(
       stored.makeRequest(teacher, cache: cache), on: threads.makeExecution())
@@ -53,6 +52,7 @@ struct Dump: ParsableCommand {
       if let warning = summary.warning { ProgressLine().note(warning) }
       return
     }
+    let signals = StopSignals()
     do {
       let report = try session.run(progress: progress, shouldStop: { signals.pending != nil })
       printResult(

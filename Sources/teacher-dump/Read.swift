@@ -35,8 +35,6 @@ struct Read: ParsableCommand {
     let record = try reader.read(image: key.image, view: key.view)
     let values = try tap.map { try features(of: $0, at: key, in: reader) }
     let top = record.logits.indices.sorted { record.logits[$0] > record.logits[$1] }.prefix(5)
-    let hash = String(record.pixelHash, radix: 16)
-    let paddedHash = String(repeating: "0", count: 16 - hash.count) + hash
     if json {
       var members: [(String, JSONValue)] = [
         ("image", .integer(image)), ("view", .string(asked.description)),
@@ -44,7 +42,8 @@ struct Read: ParsableCommand {
         ("label", .integer(record.label)),
         ("logits", .array(record.logits.map(JSONValue.single))),
         ("top5", .array(top.map(JSONValue.integer))),
-        ("confidence", .single(record.confidence)), ("pixel_hash", .string(paddedHash)),
+        ("confidence", .single(record.confidence)),
+        ("pixel_hash", .string(record.pixelHash.proofText)),
         (
           "features",
           .object(
@@ -64,8 +63,10 @@ struct Read: ParsableCommand {
       "top 5: "
         + top.map { "\($0) (\(String(format: "%.3f", record.logits[$0])))" }
         .joined(separator: ", "))
+    printResult("logits: " + record.logits.map(\.description).joined(separator: " "))
     printResult(
-      "confidence \(String(format: "%.4f", record.confidence)), pixel hash \(paddedHash)")
+      "confidence \(String(format: "%.4f", record.confidence)), pixel hash \(record.pixelHash.proofText)"
+    )
     for shape in record.features {
       printResult("features \(shape.tap): \(shape.height)×\(shape.width)×\(shape.channels)")
     }

@@ -2,6 +2,7 @@ import ArgumentParser
 import CommandSupport
 import Datasets
 import Experiments
+import Foundation
 import TeacherCache
 
 struct Show: ParsableCommand {
@@ -26,6 +27,12 @@ struct Show: ParsableCommand {
   var view: String
   @Option(help: ArgumentHelp("Where to write the picture.", valueName: "file"))
   var png: String
+
+  func validate() throws {
+    guard ["png", ""].contains((png as NSString).pathExtension.lowercased()) else {
+      throw ValidationError("--png \(png): the picture is PNG; name it .png")
+    }
+  }
 
   func run() throws {
     let view = try View(parsing: view)

@@ -20,8 +20,14 @@ struct Merge: ParsableCommand {
   @OptionGroup var network: NetworkFileSystemOptions
 
   func run() throws {
+    let progress = ProgressLine()
+    let start = ContinuousClock.now
     let report = try CacheTransfer.merge(
-      into: out, from: inputs, allowNetworkFileSystem: network.allowNetworkFs)
+      into: out, from: inputs, allowNetworkFileSystem: network.allowNetworkFs
+    ) { done, total in
+      progress.update(done, of: total, "records", since: start)
+    }
+    progress.clear()
     printResult(
       "\(counted(report.unitsCopied, "unit")) copied, \(report.unitsCut) cut to what was missing, "
         + "\(report.unitsSkipped) already there")
@@ -45,9 +51,14 @@ struct Copy: ParsableCommand {
   var target: String
 
   func run() throws {
+    let progress = ProgressLine()
+    let start = ContinuousClock.now
     try CacheTransfer.copy(from: cache, to: target) { holder in
-      ProgressLine().note("waiting for \(target), which is being written by \(holder)")
+      progress.note("waiting for \(target), which is being written by \(holder)")
+    } progress: { done, total in
+      progress.update(done, of: total, "records", since: start)
     }
+    progress.clear()
     printResult(try CacheSummary(target).text)
   }
 }

@@ -47,42 +47,28 @@ struct Verify: ParsableCommand {
   }
 
   func run() throws {
+    let progress = ProgressLine()
+    var (records, proof): (VerifyReport?, CacheProof.Report?)
     do {
-      try check()
+      records = try checkRecords(progress)
+      proof = try data.map { try replay($0, progress) }
     } catch let error where json {
+      progress.clear()
       if let failure = failure(for: error), failure.status == Status.data {
-        let members = [("ok", JSONValue.bool(false)), ("error", .string(failure.message))]
-        printResult(JSONValue.object(members).text)
+        printResult(
+          JSONValue.object(
+            members(records, proof, isFaithful: false) + [("error", .string(failure.message))]
+          ).text)
       }
       throw error
     }
-  }
-
-  private func check() throws {
-    let progress = ProgressLine()
-    let report = try CacheReader.verify(cache) { part in
-      progress.update { "checking records: \(Int(part * 100)) %" }
-    }
-    var proof = CacheProof.Report()
-    var faithful = true
-    if let data {
-      let reader = try CacheReader.open(cache)
-      let check = try CacheProof(reader, dataPath: data, on: threads.makeExecution())
-      let keys = reader.storedKeys(limit: all ? nil : sample ?? 1000)
-      proof = try check.check(keys, teacher: teacher) { done in
-        progress.update { "replaying views: \(grouped(done)) of \(grouped(keys.count))" }
-      }
-      faithful = proof.largestDifference ?? 0 <= check.tolerance
-    }
     progress.clear()
-    let members: [(String, JSONValue)] = [
-      ("records_checked", .integer(report.recordsChecked)),
-      ("views_replayed", .integer(proof.viewsReplayed)),
-      ("max_logit_difference", .optional(proof.largestDifference)),
-      ("mean_logit_difference", .optional(proof.meanDifference)), ("ok", .bool(faithful)),
-    ]
-    printResult(json ? JSONValue.object(members).text : text(report, proof))
-    if !faithful {
+    let isFaithful = proof?.isFaithful ?? true
+    printResult(
+      json
+        ? JSONValue.object(members(records, proof, isFaithful: isFaithful)).text
+        : text(records, proof))
+    if !isFaithful {
       throw Failure(
         Status.data,
         "the teacher's logits differ from the stored ones by more than the codec "
@@ -90,8 +76,41 @@ struct Verify: ParsableCommand {
     }
   }
 
-  private func text(_ report: VerifyReport, _ proof: CacheProof.Report) -> String {
-    var lines = ["\(grouped(report.recordsChecked)) records are sound"]
+  private func checkRecords(_ progress: ProgressLine) throws -> VerifyReport {
+    let start = ContinuousClock.now
+    return try CacheReader.verify(cache) { done, total in
+      progress.update(done, of: total, "records", since: start)
+    }
+  }
+
+  private func replay(_ data: String, _ progress: ProgressLine) throws -> CacheProof.Report {
+    let reader = try CacheReader.open(cache)
+    let proof = try CacheProof(reader, dataPath: data, on: threads.makeExecution())
+    let keys = reader.storedKeys(limit: all ? nil : sample ?? 1000)
+    let start = ContinuousClock.now
+    return try proof.check(keys, teacher: teacher) { done in
+      progress.update(done, of: keys.count, "views", since: start)
+    }
+  }
+
+  /// What scripts rely on; null for what was not found out.
+  private func members(
+    _ records: VerifyReport?, _ proof: CacheProof.Report?, isFaithful: Bool
+  ) -> [(String, JSONValue)] {
+    [
+      ("records_checked", records.map { JSONValue.integer($0.recordsChecked) } ?? .null),
+      (
+        "views_replayed",
+        data == nil ? .integer(0) : proof.map { JSONValue.integer($0.viewsReplayed) } ?? .null
+      ),
+      ("max_logit_difference", .optional(proof?.largestDifference)),
+      ("mean_logit_difference", .optional(proof?.meanDifference)), ("ok", .bool(isFaithful)),
+    ]
+  }
+
+  private func text(_ records: VerifyReport?, _ proof: CacheProof.Report?) -> String {
+    var lines = ["\(grouped(records?.recordsChecked ?? 0)) records are sound"]
+    guard let proof else { return lines[0] }
     if proof.viewsReplayed > 0 {
       lines.append("\(grouped(proof.viewsReplayed)) views replayed, every pixel hash is the same")
     }

@@ -12,7 +12,7 @@ import Testing
     let (scratch, unit) = try SmallCache.make()
     let cache = scratch.path + "/cache"
     let before = try SmallCache.info(cache)["content_hash"] as? String
-    var random = Numbers(state: 9)
+    var random = SplitMix64(state: 9)
     let count = faultCount(500, full: 5000)
     // Every fifth flip in the manifest, which is much the smaller file.
     for (file, flips) in [(unit, count * 4 / 5), (cache + "/manifest.json", count / 5)] {
@@ -100,7 +100,7 @@ import Testing
     let sound = try Data(contentsOf: URL(fileURLWithPath: unit))
     let manifest = try String(contentsOfFile: manifestFile, encoding: .utf8)
     let before = try SmallCache.info(cache)["content_hash"] as? String
-    var random = Numbers(state: 9)
+    var random = SplitMix64(state: 9)
     let trees = (0..<sound.count / 4096).filter { [1, 2, 8].contains(sound[$0 * 4096 + 10]) }
     var refused = 0
     for number in 0..<faultCount(150, full: 3000) {

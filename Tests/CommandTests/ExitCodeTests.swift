@@ -49,6 +49,17 @@ struct ExitCodeTests {
       64, "exclude each other", train, "--method", "kd", "--student", "resnet8", "--cache", "a",
       "--teacher", "b", "--data", digits, "--output", "/nonexistent/run"),
     Case(
+      64, "--teacher-arch goes with --teacher", train, "--method", "ce", "--student", "resnet8",
+      "--dataset", "mnist", "--data", digits, "--teacher-arch", "resnet8", "--output",
+      "/nonexistent/run"),
+    Case(64, "name it .html", train, "report", "/nonexistent/run", "--output", "a.md"),
+    Case(
+      64, "name it .png", dump, "show", "/nonexistent/cache", "--data", digits, "--image", "0",
+      "--view", "plain", "--png", "a.jpg"),
+    Case(
+      64, "line break", dump, "--dataset", "mnist", "--data", digits, "--teacher", "x", "--views",
+      "weak:1", "--subset", "list:a\nb", "--cache", "/nonexistent/cache"),
+    Case(
       64, "--threads", train, "--method", "ce", "--student", "resnet8", "--dataset", "mnist",
       "--data", digits, "--output", "/nonexistent/run", "--threads", "0"),
     Case(
@@ -292,7 +303,9 @@ struct ExitCodeTests {
     #expect(
       try lacks("sskd", []).contains(
         "--views weak:2 --features stage1,stage2,stage3 --feature-views weak:1 "))
-    #expect(try lacks("crld", []).contains("--views weak:2,strong:16 "))
+    let crld = try lacks("crld", [])
+    #expect(crld.contains("--views weak:2,strong:16 "))
+    #expect(crld.contains("with IDS a file of the 40 image ids") && crld.contains("list:IDS "))
     #expect(try lacks("crld", ["--epochs", "3", "--milestones", "2"]).contains("strong:3 "))
     let other = scratch.path + "/other.txt"
     try Data("1\n2\n".utf8).write(to: URL(fileURLWithPath: other))
@@ -305,5 +318,38 @@ struct ExitCodeTests {
       try lacks(
         "sskd", ["--epochs", "60", "--set", "sskd.feature_rounds=20"], in: scratch.path + "/strong"
       ).contains("--views weak:20 --features stage1,stage2,stage3 --feature-views weak:20 "))
+  }
+
+  /// As it is printed, but for the teacher's file.
+  @Test func thePrintedCommandAddsWhatLacks() throws {
+    let scratch = try SmallCache.scratch()
+    let teacher = scratch.path + SmallCache.teacher
+    let cache = scratch.path + "/a cache"
+    let dump = try Program.run(
+      Self.dump,
+      [
+        "--dataset", "mnist", "--data", Self.digits, "--subset", "exp:100", "--teacher", teacher,
+        "--views", "weak:1", "--cache", cache,
+      ])
+    #expect(dump.status == 0, "\(dump.errors)")
+    let run = [
+      "--cache", cache, "--data", Self.digits, "--method", "crld", "--student", "resnet8",
+      "--epochs", "1", "--milestones", "none", "--output", scratch.path + "/run",
+    ]
+    let refused = try Program.run(Self.train, run)
+    #expect(refused.status == 66, "\(refused.errors)")
+    #expect(refused.errors.contains("--subset exp:100"), "\(refused.errors)")
+    let command = try #require(refused.errors.range(of: "teacher-dump "))
+    // A shell takes it apart; the programs here are not in its path.
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+    let text = refused.errors[command.lowerBound...].replacing("FILE", with: teacher)
+    shell.arguments = ["-c", "PATH='\(Program.folder)':$PATH; " + text]
+    shell.standardOutput = FileHandle.nullDevice
+    try shell.run()
+    shell.waitUntilExit()
+    #expect(shell.terminationStatus == 0, "\(text)")
+    let trained = try Program.run(Self.train, run)
+    #expect(trained.status == 0, "\(trained.errors)")
   }
 }

@@ -110,6 +110,7 @@ struct MainJobTests {
     let finished = try train("kd", "--resume")
     #expect(finished.status == 0)
     #expect(finished.errors.contains("finished"))
+    #expect(try Program.json(finished.output)["method"] as? String == "kd")
     let other = try train("kd", "--lr", "0.1")
     #expect(other.status == 73, "\(other.errors)")
     #expect(other.errors.contains("lr"))

@@ -16,7 +16,7 @@ struct Program {
   static let digits = Files.digits
 
   /// The programs lie beside the test bundle.
-  private static let folder = URL(fileURLWithPath: CommandLine.arguments[0])
+  static let folder = URL(fileURLWithPath: CommandLine.arguments[0])
     .resolvingSymlinksInPath().deletingLastPathComponent().path
 
   static func process(_ name: String, _ arguments: [String]) -> Process {

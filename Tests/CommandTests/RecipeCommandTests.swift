@@ -98,7 +98,7 @@ struct RecipeCommandTests {
       #expect(result.errors.contains(says), "\(result.errors)")
     }
     let unknown = try run("--recipe", "cifar100-lt100-bkdd", "--print-config")
-    #expect(unknown.status == 66)
+    #expect(unknown.status == 64)
     #expect(unknown.errors.contains("cifar100-lt100-bkd,"), "\(unknown.errors)")
   }
 }

@@ -52,6 +52,13 @@ struct ReplayTests {
           "--milestones", "none", "--output", scratch.path + "/run",
         ] + data
       ),
+      (  // which does not ask what the teacher said
+        "student-train",
+        [
+          "--cache", cache, "--method", "ce", "--student", "resnet8", "--epochs", "2",
+          "--milestones", "none", "--output", scratch.path + "/run-ce",
+        ] + data
+      ),
       ("teacher-dump", ["verify", cache, "--all"] + data),
       (
         "teacher-dump",
@@ -68,6 +75,14 @@ struct ReplayTests {
         "\(arguments): \(result.errors)")
     }
     #expect(!FileManager.default.fileExists(atPath: scratch.path + "/run/summary.json"))
+    #expect(!FileManager.default.fileExists(atPath: scratch.path + "/run-ce/summary.json"))
+    let verified = try Program.run("teacher-dump", ["verify", cache, "--all", "--json"] + data)
+    let report = try Program.json(verified.output)
+    #expect(report["ok"] as? Bool == false)
+    #expect(report["records_checked"] as? Int == 80)
+    for key in ["views_replayed", "max_logit_difference"] {
+      #expect(report[key] is NSNull, "\(key): \(verified.output)")
+    }
     #expect(!FileManager.default.fileExists(atPath: scratch.path + "/seen.png"))
     // Its structure is sound; only the images can tell.
     #expect(try Program.run("teacher-dump", ["verify", cache]).status == 0)

@@ -79,6 +79,17 @@ import Testing
     #expect(try file(scratch, "kd-lr=0.01/summary.json").isEmpty == false)
   }
 
+  @Test func aRunThatCannotBeStartedDoesNotStopTheOthers() throws {
+    let (scratch, arguments) = try job(["--method", "kd", "--seeds", "0,1", "--epochs", "1"])
+    try FileManager.default.createDirectory(
+      atPath: scratch.path + "/sweep", withIntermediateDirectories: true)
+    try Data().write(to: URL(fileURLWithPath: scratch.path + "/sweep/kd-seed=0"))
+    let result = try Program.run("student-train", arguments)
+    #expect(result.status == 73, "\(result.errors)")
+    #expect(result.errors.contains("kd-seed=0: could not be started"), "\(result.errors)")
+    #expect(result.output.contains("| kd | 1 of 2 |"), "\(result.output)")
+  }
+
   @Test func aSweepWithoutARunLeavesTheTablesOfAnother() throws {
     let (scratch, arguments) = try job(["--method", "kd", "--epochs", "1"])
     let first = try Program.run("student-train", arguments)

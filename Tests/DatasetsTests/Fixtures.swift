@@ -1,16 +1,13 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
-/// Where the tests' files lie.
+/// Where the files of these tests lie.
 enum Fixtures {
   private static let here = URL(filePath: #filePath).deletingLastPathComponent()
-  static let project = here.appending(path: "../..").standardizedFileURL
-  /// Golden files of the designers, beside the project.
-  static let golden = project.appending(path: "../shared/golden").standardizedFileURL
-  static let longTailed = project.appending(path: "../shared/data/long-tailed").standardizedFileURL
-
-  static func exists(_ url: URL) -> Bool { FileManager.default.fileExists(atPath: url.path) }
+  static let golden = Files.reference.appending(path: "golden")
+  static let longTailed = Files.reference.appending(path: "data/long-tailed")
 
   static func decode<Value: Decodable>(_ type: Value.Type, _ name: String) throws -> Value {
     let file = here.appending(path: "Fixtures/\(name).json")

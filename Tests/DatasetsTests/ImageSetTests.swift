@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("Image sets")
@@ -31,8 +32,7 @@ struct ImageSetTests {
 
   @Test("the embedded digits: 4,000 and 1,000 images, balanced and mixed")
   func embeddedDigits() throws {
-    let folder = Fixtures.project.appending(path: "data/mnist-5k")
-    let digits = try ImageDataset.load(.mnist, from: folder.path)
+    let digits = try ImageDataset.load(.mnist, from: Files.digits)
     for (set, perClass) in [(digits.train, 400), (digits.test, 100)] {
       var counts = [Int](repeating: 0, count: 10)
       for label in set.labels { counts[label] += 1 }

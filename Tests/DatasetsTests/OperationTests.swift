@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("The operations of the strong view")
@@ -40,7 +41,7 @@ struct OperationTests {
 
   @Test(
     "operations and cutouts equal the designers' golden file",
-    .enabled(if: Fixtures.exists(Fixtures.golden), "needs ../shared/golden"))
+    .enabled(if: Files.exists(Fixtures.golden), "needs ../shared/golden"))
   func equalsGolden() throws {
     let file = Fixtures.golden.appending(path: "golden_randaugment.json")
     let golden = try JSONDecoder().decode(Golden.self, from: Data(contentsOf: file))

@@ -54,6 +54,16 @@ struct SubsetTests {
     #expect(ids.count == total)
   }
 
+  @Test("images that are a usual subset are known as that")
+  func usual() throws {
+    let labels = (0..<5000).map { $0 % 10 }
+    for text in ["exp:100", "exp:10", "step:50"] {
+      let images = try Subset(parsing: text).indices(labels: labels, classes: 10)
+      #expect(Subset.usual(images, labels: labels, classes: 10) == (try Subset(parsing: text)))
+      #expect(Subset.usual(Array(images.dropLast()), labels: labels, classes: 10) == nil)
+    }
+  }
+
   @Test("a larger ratio's images are among a smaller one's")
   func nested() throws {
     let labels = (0..<5000).map { $0 % 10 }
@@ -76,7 +86,7 @@ struct SubsetTests {
 
   @Test(
     "shuffled ordinals have the golden CRC",
-    .enabled(if: Fixtures.exists(Fixtures.golden), "needs ../shared/golden"),
+    .enabled(if: Files.exists(Fixtures.golden), "needs ../shared/golden"),
     arguments: ["cifar10_exp_0.01_seed0", "cifar100_exp_0.01_seed0"])
   func goldenOrdinals(_ name: String) throws {
     let file = Fixtures.golden.appending(path: "golden_losses.json")
@@ -107,7 +117,7 @@ struct SubsetTests {
   @Test(
     "the subsets of the real data sets are the published lists",
     .enabled(
-      if: Files.cifar != nil && Fixtures.exists(Fixtures.longTailed),
+      if: Files.cifar != nil && Files.exists(Fixtures.longTailed),
       "needs CIFAR_ROOT or .build/reference-data, and ../shared/data"),
     arguments: [DatasetName.cifar10, .cifar100])
   func realLists(_ name: DatasetName) throws {

@@ -44,6 +44,31 @@ struct OutcomeTests {
     #expect(summary["test_top1_last"] as? Double == last)
   }
 
+  /// Confidences are those of the logits that LDAM trained, not of bare cosines.
+  @Test func aNormalisedClassifiersAnswersAreScaledAsInTraining() throws {
+    let job = try SmallJob(images: 40)
+    defer { job.remove() }
+    try job.dump()
+    try job.train(
+      "ldam", live: false, threads: 2, into: "run", epochs: 1, sets: ["ldam.scale=20"],
+      flags: [("student", "resnet20_s_normed")])
+    let file = job.folder + "/run/last.safetensors"
+    #expect(try SafeTensors.read(file).metadata["logit_scale"] == "20.0")
+    let info = DatasetName.mnist.info
+    let loaded = try LoadedNetwork(weights: file, info: info)
+    func said(_ scale: Float) throws -> Predictions {
+      try predict(
+        loaded.network, on: ImageDataset.load(.mnist, from: SmallJob.data).test, info: info,
+        normalization: loaded.normalization, logitScale: scale, execution: Execution(threads: 2))
+    }
+    let (bare, scaled) = (try said(1), try said(loaded.logitScale))
+    #expect(scaled.logits == bare.logits.map { $0 * 20 })
+    let found = try #require(RunRecord(directory: job.folder + "/run").evaluation.test?.calibration)
+    #expect(found == Calibration(confidences: scaled.confidence, correct: scaled.isCorrect))
+    #expect(found != Calibration(confidences: bare.confidence, correct: bare.isCorrect))
+    #expect(try LoadedNetwork(weights: job.teacher, info: info).logitScale == 1)
+  }
+
   /// Flag, then the file of the initial weights, then the recipe, then the data set.
   @Test func theNormalisationIsTheNearestOneAndIsWrittenDown() throws {
     let job = try SmallJob(images: 8)

@@ -140,7 +140,7 @@ struct RecipeTests {
     #expect {
       try Self.catalog.recipe("cifar100-lt100-bdk")
     } throws: { error in
-      (error as? SettingError)?.kind == .missingFile
+      (error as? SettingError)?.kind == .usage
         && "\(error)".contains("nearest: cifar100-lt100-bkd") && "\(error)".contains(Self.folder)
     }
     #expect(try Self.catalog.recipe("CIFAR100-LT100-bkd").settings.isEmpty == false)

@@ -98,6 +98,19 @@ struct RepeatTests {
     #expect(other.configuration.settings.featureRounds == 1)
   }
 
+  @Test func featuresOfPlainViewsAreSaidAndRepeated() throws {
+    let job = try SmallJob(images: 64)
+    defer { job.remove() }
+    try job.dump(views: "plain,weak:2", features: "plain")
+    let cache = TeacherChoice.cache(job.folder + "/cache")
+    let first = try train(job, cache, into: "first", flags: flags(job, "sskd"))
+    #expect(first.notes.contains { $0.contains("plain views only") }, "\(first.notes)")
+    #expect(try job.text("first/config.yaml").contains("feature_rounds: 0"))
+    try job.dump(views: "plain,weak:2", features: "weak:2")
+    let again = try train(job, cache, into: "again", recipe: "first/config.yaml")
+    #expect(again.weights == first.weights)
+  }
+
   @Test func roundsOfFeaturesDoNotGoWithAllCrops() throws {
     let job = try SmallJob(images: 8)
     defer { job.remove() }

@@ -2,6 +2,7 @@ import Datasets
 import Distillation
 import Experiments
 import Foundation
+import Networks
 import Reporting
 import TeacherCache
 import Tensors
@@ -37,6 +38,45 @@ struct RunTests {
       }
       #expect(try fields("cut-\(stop)") == fields("whole"))
     }
+  }
+
+  /// It may take minutes, which nobody waits who wants a machine back.
+  @Test(arguments: [3, 8, 12, 20]) func aRunStoppedInAnEvaluationBeginsWithIt(stop: Int) throws {
+    let job = try SmallJob(images: 80)  // three steps an epoch, ten batches of the test set
+    defer { job.remove() }
+    try job.dump()
+    func train(_ name: String, shouldStop: () -> Bool = { false }) throws -> Weights {
+      try job.train(
+        "kd", live: false, threads: 2, into: name, flags: [("eval_every", "1")],
+        shouldStop: shouldStop)
+    }
+    func lines(_ name: String) throws -> [[Double?]] {
+      try job.text("\(name)/metrics.jsonl").split(separator: "\n").map { line in
+        let line = try #require(
+          JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
+        return ["epoch", "lr", "loss", "train_top1", "test_top1", "test_top5"].map {
+          line[$0] as? Double
+        }
+      }
+    }
+    let whole = try train("whole")
+    var asked = 0
+    #expect(throws: Stopped.self) {
+      try train("cut") {
+        asked += 1
+        return asked == stop
+      }
+    }
+    let state = try SafeTensors.read(job.folder + "/cut/state.safetensors")
+    #expect(state.metadata["step"] == (stop == 20 ? "6" : "3"))
+    #expect(try lines("cut").count == (stop == 20 ? 1 : 0))
+    #expect(try train("cut") == whole)
+    #expect(try lines("cut") == lines("whole"))
+    let best = try ["whole", "cut"].map {
+      Weights(
+        bytes: try Data(contentsOf: URL(fileURLWithPath: "\(job.folder)/\($0)/best.safetensors")))
+    }
+    #expect(best[0] == best[1])
   }
 
   @Test func anInterruptedEpochTookTheTimeOfAllItsParts() throws {

@@ -90,6 +90,20 @@ struct SweepTests {
     }
   }
 
+  @Test func oneValueWrittenInTwoWaysIsOne() throws {
+    for (flag, text) in [
+      ("--seeds", "1,01"), ("--method", "kd, KD"), ("--student", "ResNet8,resnet8"),
+    ] {
+      #expect {
+        try SweepPlan.list(flag, text)
+      } throws: {
+        ($0 as? SettingError)?.kind == .usage && "\($0)".contains("twice")
+      }
+    }
+    #expect(try SweepPlan.list("--method", "kd, dkd") == ["kd", "dkd"])
+    #expect(try SweepPlan.list("--recipe", "a/B.yaml,a/b.yaml") == ["a/B.yaml", "a/b.yaml"])
+  }
+
   @Test func meanAndSampleDeviationAreThoseOfNumPy() throws {
     // numpy.mean, numpy.std(ddof=1) of 70.66, 71.16, 69.21
     let spread = try #require(Spread([70.66, 71.16, 69.21]))

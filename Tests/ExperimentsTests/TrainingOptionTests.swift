@@ -120,6 +120,27 @@ struct TrainingOptionTests {
     let averages = lines.compactMap { $0["ema_test_top1"] as? Double }
     #expect(averages[chosen] < averages.max() ?? 0)
     #expect(summary["ema_test_top1_best"] as? Double == averages[chosen])
+    // The test set has as many images of each class; what is set aside of a long tail has not.
+    let said = try answers(job.folder + "/run/last.safetensors", session.inputs, validation)
+    var hits: [Int: [Double]] = [:]
+    for (label, predicted) in zip(said.labels, said.predicted) {
+      hits[label, default: []].append(label == predicted ? 100 : 0)
+    }
+    let means = hits.values.map { $0.reduce(0, +) / Double($0.count) }
+    let mean = means.reduce(0, +) / Double(means.count)
+    #expect(abs(mean - said.top1) > 1e-6)
+    #expect(abs(try #require(summary["val_top1_last"] as? Double) - mean) < 1e-9)
+  }
+
+  private func answers(
+    _ weights: String, _ inputs: TrainingInputs, _ images: [Int]
+  ) throws -> Predictions {
+    let info = inputs.data.info
+    let loaded = try LoadedNetwork(weights: weights, info: info)
+    return try predict(
+      loaded.network, images.map { ViewKey(image: $0, view: .plain) },
+      renderer: ViewRenderer(images: inputs.data.train, info: info, seed: 0),
+      normalization: loaded.normalization, execution: Execution(threads: 2))
   }
 
   @Test func withoutASetAsideTheBestEpochIsThatOfTheTestSet() throws {
@@ -227,8 +248,9 @@ struct TrainingOptionTests {
         found.append(try? SafeTensors.read(directory.statePath).metadata["step"])
         return false
       })
-    // Epochs save after steps 3 and 6; the one on request comes after the fourth was asked about.
-    #expect(found == [nil, nil, "3", "3", "4", "6"])
+    // Epochs save after steps 3 and 6; the one on request comes after the fourth was asked about. Ten
+    // batches of the test set come before the last.
+    #expect(found == [nil, nil, "3", "3"] + Array(repeating: "4", count: 11) + ["6"])
     let last = Weights(bytes: try Data(contentsOf: URL(fileURLWithPath: directory.lastWeights)))
     let isSame = last == whole
     #expect(isSame)

@@ -1,23 +1,7 @@
 import Foundation
 import LMDB
+import TestSupport
 import Testing
-
-/// A new directory; all of them go away with the process, so that none goes while a path of it
-/// is still in use.
-struct TemporaryDirectory {
-  let path: String
-
-  init() throws {
-    path = Self.root + "/\(UInt64.random(in: 0...(.max)))"
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  private static let root: String = {
-    atexit { try? FileManager.default.removeItem(atPath: TemporaryDirectory.root) }
-    let name = "lmdb-tests-\(ProcessInfo.processInfo.processIdentifier)"
-    return FileManager.default.temporaryDirectory.appendingPathComponent(name).path
-  }()
-}
 
 @Suite struct EnvironmentTests {
   private let mode = Environment.Mode.filling(mapBytes: 1 << 20)
@@ -122,8 +106,7 @@ struct TemporaryDirectory {
   }
 
   @Test func noSourceNamesAFlagThatGivesUpDurability() throws {
-    let sources = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-      .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Sources")
+    let sources = Files.project.appendingPathComponent("Sources")
     let forbidden = ["NOSYNC", "MAPASYNC", "WRITEMAP", "NOMETASYNC"].map { "MDB_" + $0 }
     var seen = 0
     for case let file as URL in try #require(

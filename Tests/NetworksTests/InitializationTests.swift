@@ -77,6 +77,24 @@ import Testing
     }
   }
 
+  /// As the LDAM code: `weight.uniform_(-1, 1).renorm_(2, 1, 1e-5).mul_(1e5)` of features × classes.
+  @Test func drawsUnitColumnsOfUniformNumbersForANormedClassifier() throws {
+    let (features, classes) = (64, 100)
+    let values = try Self.values(Self.network("resnet32_s_normed"), "linear.weight")
+    let count = Double(features * classes)
+    #expect(values.count == features * classes)
+    for column in 0..<classes {
+      let own = stride(from: column, to: values.count, by: classes).map { values[$0] }
+      #expect(abs(own.reduce(0) { $0 + $1 * $1 } - 1) < 1e-6, "column \(column)")
+    }
+    // Six standard errors of a share of one half.
+    let positive = Double(values.count { $0 > 0 })
+    #expect(abs(positive / count - 0.5) < 3 / count.squareRoot())
+    // The fourth moment over the squared variance is 9/5 for uniform numbers and 3 for normal ones.
+    let fourth = values.reduce(0) { $0 + $1 * $1 * $1 * $1 } / count
+    #expect(abs(fourth * Double(features * features) - 1.8) < 0.2)
+  }
+
   @Test func givesEachParameterItsOwnStream() throws {
     let small = try Self.network("resnet8")
     let deep = try Self.network("resnet20")

@@ -1,17 +1,11 @@
 import Foundation
+import TestSupport
 
-/// Where tests find their files: fixtures beside the tests, published weights beside the project.
+/// Where the files of these tests lie: fixtures beside them, published weights beside the project.
 enum Locations {
-  static let fixtures = here.appendingPathComponent("Fixtures")
-  static let project = here.deletingLastPathComponent().deletingLastPathComponent()
-  static let weights = project.deletingLastPathComponent()
-    .appendingPathComponent("shared/weights")
-
-  static var hasWeights: Bool { exists(weights) }
-
-  static func exists(_ url: URL) -> Bool { FileManager.default.fileExists(atPath: url.path) }
-
-  private static let here = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+  static let fixtures = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .appendingPathComponent("Fixtures")
+  static let weights = Files.reference.appendingPathComponent("weights")
 }
 
 /// A folder that goes away with the value.

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// Weights that others trained and published, on the test images they were measured on.
-@Suite(.enabled(if: Locations.hasWeights, "needs ../shared/weights"), .serialized)
+@Suite(.enabled(if: Files.exists(Locations.weights), "needs ../shared/weights"), .serialized)
 struct PublishedWeightsTests {
   struct Published: Sendable, CustomTestStringConvertible {
     let name: String

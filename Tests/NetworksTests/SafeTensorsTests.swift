@@ -1,5 +1,6 @@
 import Foundation
 import Networks
+import TestSupport
 import Testing
 
 @Suite struct SafeTensorsTests {
@@ -98,7 +99,7 @@ import Testing
       try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["weights.safetensors"])
   }
 
-  @Test(.enabled(if: Locations.exists(URL(fileURLWithPath: "/dev/full")), "needs /dev/full"))
+  @Test(.enabled(if: Files.exists(URL(fileURLWithPath: "/dev/full")), "needs /dev/full"))
   func tellsAFullDiskFromOtherFailures() throws {
     let descriptor = open("/dev/full", O_WRONLY)
     defer { close(descriptor) }
@@ -163,6 +164,6 @@ import Testing
     #expect(flock(other, LOCK_EX | LOCK_NB) == 0)
     let error = try #require(throws: NetworkError.self) { try SafeTensors().write(to: path) }
     #expect(error.description.contains("another process"))
-    #expect(Locations.exists(URL(fileURLWithPath: path + ".partial")))
+    #expect(Files.exists(URL(fileURLWithPath: path + ".partial")))
   }
 }

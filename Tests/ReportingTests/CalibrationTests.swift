@@ -50,9 +50,39 @@ struct CalibrationTests {
     // More right answers than answers.
     #"{"version":1,"seen":[],"test":{"training_images":[1],"images":[1],"correct":[1],"#
       + #""confusions":[],"calibration":{"counts":[1],"correct":[2],"confidence":[1]}}}"#,
+    // Counts below zero, more right answers than images, and sums that are no numbers.
+    damaged(trainingImages: "[-9223372036854775808,1]"), damaged(images: "[-1,1]"),
+    damaged(images: "[1,1]", correct: "[1,2]"), damaged(counts: "[-1,1]", correctBins: "[0,1]"),
+    damaged(counts: "[4611686018427387904,4611686018427387904]"),
+    damaged(confusion: "-9223372036854775808"),
+    damaged(extra: cost(views: "-1", stored: "1")),
+    damaged(extra: cost(views: "2", stored: "9223372036854775807")),
   ])
   func anotherFileIsNotTaken(text: String) {
     #expect(RunEvaluation(json: Data(text.utf8)) == nil)
+  }
+
+  /// The file of a run on two classes, with lists as given.
+  private static func damaged(
+    trainingImages: String = "[1,1]", images: String = "[1,1]", correct: String = "[0,1]",
+    confusion: String = "1", counts: String = "[1,1]", correctBins: String = "[1,0]",
+    extra: String = ""
+  ) -> String {
+    #"{"version":1,"seen":[],\#(extra)"test":{"training_images":\#(trainingImages),"#
+      + #""images":\#(images),"correct":\#(correct),"#
+      + #""confusions":[{"label":0,"predicted":1,"count":\#(confusion)}],"calibration":"#
+      + #"{"counts":\#(counts),"correct":\#(correctBins),"confidence":[0.4,0.6]}}}"#
+  }
+
+  private static func cost(views: String, stored: String) -> String {
+    #""cost":{"is_live":false,"teacher_seconds":1,"student_seconds":1,"views":\#(views),"#
+      + #""stored_views":\#(stored),"training_seconds":1},"#
+  }
+
+  /// So that nothing but the damage decides in ``anotherFileIsNotTaken(text:)``.
+  @Test func theUndamagedFileIsTaken() {
+    let text = Self.damaged(extra: Self.cost(views: "8", stored: "20"))
+    #expect(RunEvaluation(json: Data(text.utf8)) != nil)
   }
 
   /// By hand, from the paper's arithmetic: 8 views of 0.25 s are 2 s of teacher's work.

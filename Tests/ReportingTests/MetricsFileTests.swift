@@ -40,6 +40,22 @@ struct MetricsFileTests {
           + "0000803e0a100a09746573742f746f70311500009142e7e89c01"))
   }
 
+  /// A tag's group is what stands before its slash.
+  @Test func onlyTermsOfTheLossAreAmongTheLosses() throws {
+    let bytes = try EventFile.bytes(
+      Self.lines(
+        """
+        {"epoch":1,"loss":2,"ce":1,"kd":1,"lr":0.1,"train_top1":10,"test_top1":10,"val_top1":10,\
+        "ema_test_top1":10,"shadow_top1":10,"cache_wait_fraction":0.5}
+        """), configuration: "a: b")
+    let tags = String(decoding: bytes, as: UTF8.self).matches(of: /[a-z]+\/[a-z_0-9]+/)
+    #expect(
+      Set(tags.map { String($0.output) }) == [
+        "config/text_summary", "loss/total", "loss/ce", "loss/kd", "train/top1", "test/top1",
+        "val/top1", "test/ema_top1", "accuracy/shadow_top1", "speed/cache_wait_fraction",
+      ])
+  }
+
   @Test func anEpochMoreOnlyAddsBytes() throws {
     let text = (1...3).map { #"{"epoch":\#($0),"loss":\#(1 / Double($0)),"lr":0.1,"seconds":2}"# }
     var before: [UInt8] = []

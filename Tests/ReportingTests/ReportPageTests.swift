@@ -113,6 +113,21 @@ struct ReportPageTests {
     #expect(!page.contains("nan") && !page.contains("inf,"))
   }
 
+  /// summary.json may say anything.
+  @Test func numbersThatCannotBeAreShownAsTheyAre() {
+    let run = Self.run("a")
+    var summary = run.summary
+    summary.parameters = .min
+    summary.trainingImages = -1
+    summary.seconds = -1
+    let page = Self.page([
+      RunRecord(
+        name: "a", configuration: run.configuration, metrics: run.metrics, summary: summary,
+        evaluation: run.evaluation)
+    ])
+    #expect(page.contains("<b>-9,223,372,036,854,775,808</b><span>parameters"))
+  }
+
   @Test func severalRunsStandSideBySide() throws {
     let page = Self.page([Self.run("a"), Self.run("b")])
     #expect(page.contains("<h2>Results</h2>"))

@@ -1,5 +1,6 @@
-import Reporting
 import Testing
+
+@testable import Reporting
 
 struct TextTests {
   @Test func jsonKeepsTheOrderOfItsMembers() {
@@ -35,9 +36,22 @@ struct TextTests {
     #expect(durationText(seconds) == text)
   }
 
-  @Test(arguments: [(0, "0"), (999, "999"), (1000, "1,000"), (-1_234_567, "-1,234,567")])
+  @Test(arguments: [
+    (0, "0"), (999, "999"), (1000, "1,000"), (-1_234_567, "-1,234,567"),
+    (.min, "-9,223,372,036,854,775,808"),
+  ])
   func thousands(number: Int, text: String) {
     #expect(grouped(number) == text)
+  }
+
+  @Test(arguments: [
+    (1234, 5000, 3.577, "1,234 of 5,000 views  11 s left  344 views/s"),
+    (9000, 9000, 2, "9,000 of 9,000 views  0 s left  4,500 views/s"),
+    (0, 10, 0, "0 of 10 views  ? left  0 views/s"),
+    (64, 128, 0, "64 of 128 views  0 s left  64,000 views/s"),
+  ])
+  func progress(done: Int, total: Int, seconds: Double, text: String) {
+    #expect(progressText(done, of: total, "views", seconds: seconds) == text)
   }
 
   @Test(arguments: [(999, "999 B"), (1500, "1.5 kB"), (2_000_000_000, "2.0 GB")])

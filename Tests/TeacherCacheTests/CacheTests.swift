@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TeacherCache
@@ -146,7 +147,7 @@ import Testing
     let reader = try CacheReader.open(directory.path)
     let teacher = teacher
     DispatchQueue.concurrentPerform(iterations: 8) { worker in
-      var stream = Stream(state: UInt64(worker))
+      var stream = SplitMix64(state: UInt64(worker))
       var logits = [Float](repeating: 0, count: 10)
       for _ in 0..<2000 {
         let image = Int(stream.next() % 200)

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TeacherCache
@@ -44,7 +45,7 @@ import Testing
 
   @Test(arguments: [1, 2, 16, 32])
   func fp32IsBitExact(views: Int) throws {
-    var stream = Stream(state: 5)
+    var stream = SplitMix64(state: 5)
     let finite = { (bits: UInt32) in
       Float(bitPattern: bits & 0x7F80_0000 == 0x7F80_0000 ? bits ^ 0x4000_0000 : bits)
     }
@@ -64,7 +65,7 @@ import Testing
         #expect(HalfPrecision.value(bits).bitPattern == Float(Float16(bitPattern: bits)).bitPattern)
         #expect(HalfPrecision.bits(Float(Float16(bitPattern: bits))) == bits)
       }
-      var stream = Stream(state: 1)
+      var stream = SplitMix64(state: 1)
       var wrong = 0
       for _ in 0..<1_000_000 {
         let bits = UInt32(truncatingIfNeeded: stream.next())
@@ -77,7 +78,7 @@ import Testing
     }
 
     @Test func fp16IsTheBitExactHalfOfTheDistanceFromTheMaximum() throws {
-      var stream = Stream(state: 9)
+      var stream = SplitMix64(state: 9)
       let random = (0..<32).map { _ in (0..<100).map { _ in stream.normal() * 6 } }
       for rows in [random, [[-0.0, 0, 1e-8, -1e-5, -60000], [2, 2, 2, -1, -2]]] {
         let decoded = try roundTrip(rows, .fp16).rows
@@ -93,7 +94,7 @@ import Testing
   @Test(arguments: [LogitCodec.q8, .coarse])
   func stepsKeepTheirBoundAndNeverClamp(codec: LogitCodec) throws {
     let step = try #require(codec.step)
-    var stream = Stream(state: 2)
+    var stream = SplitMix64(state: 2)
     let random = (0..<32).map { _ in (0..<100).map { _ in stream.normal() * 8 } }
     let alike = (0..<32).map { _ in random[0].map { $0 + stream.normal() / 2 } }
     let wide: [[Float]] = [[1e6, -1e6, 0, 3, -3], [31e6, -31e6, 31e6, 0, 0.05]]
@@ -129,7 +130,7 @@ import Testing
 
   @Test(arguments: [LogitCodec.q8, .coarse])
   func storedConfidencesGiveTheMasksOfExactLogits(codec: LogitCodec) throws {
-    var stream = Stream(state: 4)
+    var stream = SplitMix64(state: 4)
     var (rows, wrong) = (0, 0)
     for _ in 0..<20_000 {
       let scale = Float(1 + stream.next() % 6)

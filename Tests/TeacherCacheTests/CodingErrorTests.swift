@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TeacherCache
@@ -27,7 +28,7 @@ import Testing
 
   @Test(arguments: [LogitCodec.q8, .coarse])
   func everyGradientStaysWithinTheBound(codec: LogitCodec) throws {
-    var stream = Stream(state: 3)
+    var stream = SplitMix64(state: 3)
     var total = CodingError()
     var meter = CodingMeter(codec: codec, classes: 100)
     for _ in 0..<500 {

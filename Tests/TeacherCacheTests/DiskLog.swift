@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 @testable import TeacherCache
 
@@ -78,7 +79,7 @@ final class DiskLog: @unchecked Sendable {
   }
 
   /// Makes in `folder` what a power cut after the first `count` events may leave.
-  func replay(_ count: Int, into folder: String, _ random: inout Stream) throws {
+  func replay(_ count: Int, into folder: String, _ random: inout SplitMix64) throws {
     var (files, folders): ([String: File], Set<String>) = ([:], [""])
     let happened = Array(events.prefix(count))
     func parent(_ path: String) -> String {
@@ -126,7 +127,7 @@ final class DiskLog: @unchecked Sendable {
     }
   }
 
-  private func left(of file: File, _ random: inout Stream) -> [UInt8] {
+  private func left(of file: File, _ random: inout SplitMix64) -> [UInt8] {
     switch random.next() % 3 {
     case 0: return file.safe
     case 1: return file.latest

@@ -22,7 +22,7 @@ import Testing
   }
 
   private func shuffledKeys() -> [ViewKey] {
-    var stream = Stream(state: 11)
+    var stream = SplitMix64(state: 11)
     return images.flatMap { image in views.map { ViewKey(image: image, view: $0) } }
       .shuffled(using: &stream)
   }

@@ -39,7 +39,7 @@ import Testing
     let directory = try cache()
     let file = try unitFile(directory)
     let whole = try Data(contentsOf: file)
-    var stream = Stream(state: 3)
+    var stream = SplitMix64(state: 3)
     for _ in 0..<100 {
       var damaged = whole
       damaged[Int(stream.next() % UInt64(whole.count))] ^= 1 << UInt8(stream.next() % 8)

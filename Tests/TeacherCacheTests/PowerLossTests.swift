@@ -41,7 +41,7 @@ import Testing
     }
     let expected = try CacheReader.open(directory.path + "/cache").contentHash
     #expect(log.count > 40)
-    var random = Stream(state: 5)
+    var random = SplitMix64(state: 5)
     var (absent, partial) = (0, 0)
     for number in 0..<faultCount(1000, full: 20_000) {
       let left = try TemporaryDirectory()

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
 @testable import TeacherCache
@@ -140,7 +141,7 @@ import Testing
     let header = RecordHeader(
       key: firstKey, encoding: RecordEncoding(codec), count: 3, label: 42, width: 12,
       rawLength: 144)
-    var stream = Stream(state: 8)
+    var stream = SplitMix64(state: 8)
     let block = LogitBlock()
     var row = [Float](repeating: 0, count: 12)
     for _ in 0..<20_000 {

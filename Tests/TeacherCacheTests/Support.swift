@@ -5,41 +5,6 @@ import Testing
 
 @testable import TeacherCache
 
-/// A new directory; all of them go away with the process, so that none goes while a path of it
-/// is still in use.
-struct TemporaryDirectory {
-  let path: String
-
-  init() throws {
-    path = Self.root + "/\(UInt64.random(in: 0...(.max)))"
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-  }
-
-  private static let root: String = {
-    atexit { try? FileManager.default.removeItem(atPath: TemporaryDirectory.root) }
-    let name = "cache-tests-\(ProcessInfo.processInfo.processIdentifier)"
-    return FileManager.default.temporaryDirectory.appendingPathComponent(name).path
-  }()
-}
-
-/// A sequence that is the same in every run (SplitMix64).
-struct Stream: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-
-  /// About normal, by twelve uniform draws.
-  mutating func normal() -> Float {
-    (0..<12).reduce(Float(-6)) { sum, _ in sum + Float(next() >> 40) * 0x1p-24 }
-  }
-}
-
 extension CacheIdentity {
   static func sample(
     _ logits: LogitCodec = .fp32, features: FeaturePrecision = .fp32, classes: Int = 10
@@ -70,13 +35,13 @@ struct FakeTeacher {
   }
 
   func logits(_ image: Int, _ view: View) -> [Float] {
-    var common = Stream(state: UInt64(image) &* 977)
-    var own = Stream(state: RecordKey(image: image, view: view).value)
+    var common = SplitMix64(state: UInt64(image) &* 977)
+    var own = SplitMix64(state: RecordKey(image: image, view: view).value)
     return (0..<classes).map { _ in common.normal() * 4 + own.normal() }
   }
 
   func features(_ image: Int, _ view: View, _ shape: TapShape) -> [Float] {
-    var stream = Stream(state: RecordKey(image: image, view: view).value &+ UInt64(shape.count))
+    var stream = SplitMix64(state: RecordKey(image: image, view: view).value &+ UInt64(shape.count))
     return (0..<shape.count).map { _ in max(0, stream.normal()) }
   }
 

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 /// Moves of channels against their definitions, for runs shorter and longer than a vector.
@@ -6,7 +7,7 @@ import Testing
   private let execution = Execution(threads: 2)
 
   private func image(_ channels: Int, seed: UInt64) -> Tensor {
-    var random = SplitMix(state: seed)
+    var random = SplitMix64(state: seed)
     return Tensor(random.floats(2 * 3 * 5 * channels), shape: [2, 3, 5, channels])
   }
 

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 /// One size of a convolution under test.
@@ -98,7 +99,7 @@ struct ConvolutionCase: CustomTestStringConvertible, Sendable {
     let execution = Execution(threads: 2, convolutions: method)
     let reference = size.reference
     let shape = reference.shape
-    var random = SplitMix(state: 1)
+    var random = SplitMix64(state: 1)
     let x = random.floats(size.images * size.height * size.width * size.inputs)
     let w = random.floats(
       size.outputs * size.inputs / size.groups * size.kernel * size.kernel)
@@ -140,7 +141,7 @@ struct ConvolutionCase: CustomTestStringConvertible, Sendable {
     var size = ConvolutionCase()
     size.outputs = 21
     let reference = size.reference
-    var random = SplitMix(state: 2)
+    var random = SplitMix64(state: 2)
     let x = random.floats(size.images * size.height * size.width * size.inputs)
     let w = random.floats(size.outputs * size.inputs * 9)
     let (scale, shift) = (random.floats(padded(21)), random.floats(padded(21)))
@@ -167,7 +168,7 @@ struct ConvolutionCase: CustomTestStringConvertible, Sendable {
     for (inputs, outputs, side, images) in [(16, 20, 32, 21), (80, 48, 8, 150), (160, 96, 5, 9)] {
       let size = ConvolutionCase(
         inputs: inputs, outputs: outputs, height: side, width: side, images: images)
-      var random = SplitMix(state: 4)
+      var random = SplitMix64(state: 4)
       let x = Tensor(
         random.floats(images * side * side * inputs), shape: [images, side, side, inputs])
       let dy = Tensor(
@@ -190,7 +191,7 @@ struct ConvolutionCase: CustomTestStringConvertible, Sendable {
     for (inputs, outputs, side) in [
       (16, 16, 32), (64, 64, 8), (3, 20, 5), (32, 48, 2), (16, 32, 1),
     ] {
-      var random = SplitMix(state: 3)
+      var random = SplitMix64(state: 3)
       let reference = ConvolutionCase(inputs: inputs, outputs: outputs).reference
       let weights = reference.packed(random.floats(inputs * outputs * 9))
       let size = side * side * inputs

@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct KernelLevelTests {
@@ -31,7 +32,7 @@ import Testing
 enum LevelProbe {
   static func run(_ method: ConvolutionMethod) -> [Float] {
     let execution = Execution(threads: 2, convolutions: method)
-    var random = SplitMix(state: 11)
+    var random = SplitMix64(state: 11)
     var numbers: [Float] = []
     for (kernel, strides, groups) in [(3, 1, 1), (3, 1, 40), (1, 1, 1), (3, 2, 1), (3, 2, 40)] {
       let shape = ConvolutionShape(

@@ -1,5 +1,6 @@
 import COpenBLAS
 import Tensors
+import TestSupport
 import Testing
 
 /// The direct kernels against the textbook path: unrolled patches (im2col) times weights by
@@ -17,7 +18,7 @@ import Testing
   func forwardEqualsPatchesTimesWeights(_ size: ConvolutionCase) {
     let reference = size.reference
     let shape = reference.shape
-    var random = SplitMix(state: 3)
+    var random = SplitMix64(state: 3)
     let x = random.floats(size.images * size.height * size.width * size.inputs)
     let w = random.floats(size.outputs * size.inputs * size.kernel * size.kernel)
     let input = Tensor(x, shape: [size.images, size.height, size.width, size.inputs])

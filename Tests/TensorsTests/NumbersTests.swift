@@ -1,4 +1,5 @@
 import Tensors
+import TestSupport
 import Testing
 
 @Suite struct NumbersTests {
@@ -13,7 +14,7 @@ import Testing
   }
 
   @Test func meanSquaredErrorHasTheSameBitsForAnyThreadCount() {
-    var random = SplitMix(state: 5)
+    var random = SplitMix64(state: 5)
     let s = Tensor(random.floats(100_003), shape: [100_003])
     let t = Tensor(random.floats(100_003), shape: [100_003])
     let results = [1, 2, 3].map { meanSquaredError(s, t, on: Execution(threads: $0)) }

@@ -1,5 +1,7 @@
 """Sections on numbers in memory: the training step, inference, single convolutions."""
-from .figures import Spread, fastest, mebibytes, median, number, percent, ratios, table
+from statistics import median
+
+from .figures import Spread, fastest, mebibytes, number, percent, ratios, table
 from .machine import SCRATCH
 from .processes import alternate
 

@@ -2,9 +2,10 @@
 import json
 import re
 import shutil
+from statistics import median
 
 from .bare import spread_of
-from .figures import Spread, mebibytes, median, number, ratios, table
+from .figures import Spread, mebibytes, number, ratios, table
 from .machine import SCRATCH
 from .material import Material
 from .processes import alternate, run_program

@@ -1,14 +1,6 @@
-"""The arithmetic of the tables: medians, ratios of rounds, spread, and text that lines up."""
+"""The arithmetic of the tables: ratios of rounds, spread, and text that lines up."""
 import dataclasses
-
-
-def median(values):
-    """The middle value; of an even number the mean of the middle two."""
-    ordered = sorted(values)
-    if not ordered:
-        raise ValueError("no values have no median")
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
+from statistics import median
 
 
 @dataclasses.dataclass

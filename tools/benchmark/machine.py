@@ -21,6 +21,7 @@ class Bench:
 
     def __init__(self, threads, python=None, build=True):
         self.threads = threads
+        self.load = os.getloadavg()[0]  # of others: the build below is our own
         if build:
             note("building")
             # As tools/test builds it, so that neither makes the other build again; the one test of
@@ -73,7 +74,7 @@ class Bench:
         versions = json.loads(self.peer_once("torch_step.py", mode="versions"))
         return {
             "processor": processor(), "processors": os.cpu_count(), "threads": self.threads,
-            "load_at_start": round(os.getloadavg()[0], 2), "kernel_level": ours["kernel_level"],
+            "load_at_start": round(self.load, 2), "kernel_level": ours["kernel_level"],
             "system": platform.platform(), "commit": commit(), "tcmalloc": self.tcmalloc,
             "peers": versions, "networks": ours["networks"],
         }
@@ -84,7 +85,7 @@ TEST_ARGUMENTS = ["--testing-library", "swift-testing", "--filter", "BenchmarkTe
 
 
 def processor():
-    for line in open("/proc/cpuinfo"):
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):
             return line.split(":", 1)[1].strip()
     return platform.machine()

@@ -4,8 +4,8 @@ import shutil
 import signal
 import subprocess
 import time
+from statistics import median
 
-from .figures import median
 from .machine import PROJECT, SCRATCH
 from .processes import BenchmarkError, run_program
 

@@ -1,4 +1,5 @@
 """Processes that are measured in turn, so that whatever else the machine does meets them all."""
+import contextlib
 import json
 import os
 import subprocess
@@ -33,7 +34,8 @@ class Contestant:
         return self
 
     def ask(self):
-        self._process.stdin.write("go\n")
+        with contextlib.suppress(BrokenPipeError):  # of one that is gone: answer() says why
+            self._process.stdin.write("go\n")
 
     def answer(self):
         """The figures of the round that was asked for."""
@@ -58,7 +60,8 @@ class Contestant:
             self._process.kill()
             self._process.wait()
         for file in (self._process.stdin, self._process.stdout, self._log):
-            file.close()
+            with contextlib.suppress(BrokenPipeError):  # what was asked and nobody took
+                file.close()
 
     def _next(self):
         """Reads up to the next word of the conversation; None at the end."""
@@ -72,8 +75,10 @@ class Contestant:
 
     def _listen(self, awaited):
         word = self._next()
+        if word is None:
+            self._fail(f"ended with status {self._process.wait()} where {awaited} was due")
         if word != awaited:
-            self._fail(f"said {word or 'nothing more'} where {awaited} was due")
+            self._fail(f"said {word} where {awaited} was due")
         return self.said[awaited]
 
     def _fail(self, what):

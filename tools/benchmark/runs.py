@@ -1,6 +1,8 @@
 """Sections on whole runs: against the bare step, and cached against live and PyTorch online."""
+from statistics import median
+
 from .bare import phase_table
-from .figures import Spread, mebibytes, median, number, percent, ratios, table
+from .figures import Spread, mebibytes, number, percent, ratios, table
 from .material import Material
 from .processes import alternate
 

@@ -1,6 +1,7 @@
 """What an experiment is: a command, what must be there before it, and the file that it leaves."""
 import dataclasses
 import json
+import os
 import pathlib
 import shlex
 
@@ -69,6 +70,13 @@ class Experiment:
     def weights(self):
         """Where the weights of one that teaches others are kept."""
         return TEACHERS / f"{self.name}.safetensors"
+
+
+def replace(path, text):
+    """Writes a file that readers find whole, as it was or as it is, whatever ends this process."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
+    temporary.write_text(text)
+    temporary.replace(path)
 
 
 def change(result, declared):

@@ -15,7 +15,8 @@ import subprocess
 import threading
 import time
 
-from .experiment import PROJECT, RESULTS, TEACHERS, Cache, Experiment, ReproductionError
+from .experiment import (
+    PROJECT, RESULTS, TEACHERS, Cache, Experiment, ReproductionError, replace)
 
 FOLDERS = {"cifar10": "cifar-10-batches-bin", "cifar100": "cifar-100-binary"}
 
@@ -224,9 +225,7 @@ class Runner:
     def write(self, job, result):
         """Keeps what a job gave as a file of its own, with the weights of a teacher, and commits it."""
         RESULTS.mkdir(parents=True, exist_ok=True)
-        temporary = job.result.with_suffix(".part")
-        temporary.write_text(json.dumps(result, indent=1) + "\n")
-        temporary.replace(job.result)
+        replace(job.result, json.dumps(result, indent=1) + "\n")
         if self.options.no_commit:
             return
         files = [str(job.result)]

@@ -3,7 +3,7 @@ import json
 import re
 import statistics
 
-from .experiment import PROJECT, ReproductionError
+from .experiment import PROJECT, ReproductionError, replace
 
 README = PROJECT / "README.md"
 EMPTY = "No results yet."
@@ -26,7 +26,7 @@ def write(experiments):
         "cost": cost(experiments),
     }
     text, lost = filled(README.read_text(), tables)
-    README.write_text(text)
+    replace(README, text)
     if lost:
         raise ReproductionError(f"README.md has no place for the results of {', '.join(lost)}")
 

@@ -133,7 +133,8 @@ private func partEnds(
   guard total > stages else {
     throw PlanError(
       .settings,
-      "\(total) steps are too few for \(stages) stages and a head; train for more epochs")
+      "\(total) \(total == 1 ? "step is" : "steps are") too few for \(stages) stages and a head; train "
+        + "for more epochs")
   }
   var lengths: [Int]
   if settings.stageEpochs.isEmpty {

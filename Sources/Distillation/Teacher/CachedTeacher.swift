@@ -17,8 +17,8 @@ package struct ReplayMismatch: Error, CustomStringConvertible, Sendable {
   }
 
   package var description: String {
-    let (e, f) = (String(expected, radix: 16), String(found, radix: 16))
-    return "image \(key.image), view \(key.view): pixel_hash is \(f), the teacher saw \(e); "
+    "image \(key.image), view \(key.view): pixel_hash is \(found.proofText), the teacher saw "
+      + "\(expected.proofText); "
       + "the images or the augmentation differ from those of the dump: give the same --data, or "
       + "dump again into a new cache"
   }
@@ -90,6 +90,8 @@ package final class CachedTeacher: TeacherSource {
     }
     return tensor
   }
+
+  package func prove(_ batch: ViewBatch) throws { _ = try logits(batch) }
 
   package func prefetch(_ keys: [ViewKey], tap: String?) {
     let (cache, renderer) = (cache, renderer)

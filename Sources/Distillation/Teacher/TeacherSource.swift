@@ -17,6 +17,10 @@ package protocol TeacherSource: AnyObject {
   ///
   /// - Throws: as ``logits(_:)``.
   func features(_ batch: ViewBatch, taps: Set<String>) throws -> [String: Tensor]
+  /// Compares views with those that the teacher saw, where its opinion of them is not asked.
+  ///
+  /// - Throws: as ``logits(_:)``.
+  func prove(_ batch: ViewBatch) throws
   /// Says which views will be asked for next, logits or the features of a tap, so that they can be
   /// fetched meanwhile.
   func prefetch(_ keys: [ViewKey], tap: String?)
@@ -25,6 +29,9 @@ package protocol TeacherSource: AnyObject {
 }
 
 extension TeacherSource {
+  /// Nothing: a live teacher sees the views when it is asked.
+  package func prove(_ batch: ViewBatch) throws {}
+
   /// Nothing: a live teacher has nothing to fetch.
   package func prefetch(_ keys: [ViewKey], tap: String?) {}
 }

@@ -43,6 +43,8 @@ package final class WriteThroughTeacher: TeacherSource {
     return try stored.features(batch, taps: taps)
   }
 
+  package func prove(_ batch: ViewBatch) throws { _ = try logits(batch) }
+
   /// Evaluates everything that no training step came upon.
   ///
   /// - Parameters:

@@ -49,15 +49,17 @@ package struct ShotGroups: Equatable, Sendable {
 /// - Parameters:
 ///   - chosen: ids of the images to look at; nil for all.
 ///   - normalization: the network's own.
+///   - progress: as that of ``predict(_:on:info:normalization:execution:progress:)``.
 package func evaluate(
   _ network: Classifier, on images: ImageSet, only chosen: [Int]? = nil, info: DatasetInfo,
-  normalization: Normalization, execution: Execution
-) throws(NonFiniteAnswer) -> Accuracy {
+  normalization: Normalization, execution: Execution,
+  progress: (Int) throws -> Void = { _ in }
+) throws -> Accuracy {
   let looked = chosen ?? Array(0..<images.count)
   return try predict(
     network, looked.map { ViewKey(image: $0, view: .plain) },
     renderer: ViewRenderer(images: images, info: info, seed: 0), normalization: normalization,
-    execution: execution
+    execution: execution, progress: progress
   ).accuracy
 }
 

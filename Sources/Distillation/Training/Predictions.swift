@@ -47,14 +47,15 @@ package struct NonFiniteAnswer: Error, CustomStringConvertible, Sendable {
 
 /// Runs a network in inference mode over views.
 ///
-/// - Throws: ``NonFiniteAnswer`` for logits that are no numbers.
+/// - Throws: ``NonFiniteAnswer`` for logits that are no numbers, and what `progress` throws.
 /// - Parameters:
 ///   - normalization: the network's own.
-///   - progress: called with the number of views done, after every batch.
+///   - logitScale: what turns the answers of a network that gives cosines into logits.
+///   - progress: called with the number of views done, after every batch; may throw to stop.
 package func predict(
   _ network: Classifier, _ keys: [ViewKey], renderer: ViewRenderer, normalization: Normalization,
-  execution: Execution, progress: (Int) -> Void = { _ in }
-) throws(NonFiniteAnswer) -> Predictions {
+  logitScale: Float = 1, execution: Execution, progress: (Int) throws -> Void = { _ in }
+) throws -> Predictions {
   var logits: [Float] = []
   logits.reserveCapacity(keys.count * network.classes)
   for start in stride(from: 0, to: keys.count, by: 100) {
@@ -67,8 +68,8 @@ package func predict(
       let image = batch.keys[wrong / network.classes].image
       throw NonFiniteAnswer(network: network.architecture, image: image)
     }
-    logits += values
-    progress(start + batch.keys.count)
+    logits += logitScale == 1 ? values : values.map { $0 * logitScale }
+    try progress(start + batch.keys.count)
   }
   return Predictions(
     labels: keys.map { renderer.images.labels[$0.image] }, logits: logits,
@@ -78,10 +79,10 @@ package func predict(
 /// Runs a network in inference mode over the plain views of a whole image set.
 package func predict(
   _ network: Classifier, on images: ImageSet, info: DatasetInfo, normalization: Normalization,
-  execution: Execution, progress: (Int) -> Void = { _ in }
-) throws(NonFiniteAnswer) -> Predictions {
+  logitScale: Float = 1, execution: Execution, progress: (Int) throws -> Void = { _ in }
+) throws -> Predictions {
   try predict(
     network, (0..<images.count).map { ViewKey(image: $0, view: .plain) },
     renderer: ViewRenderer(images: images, info: info, seed: 0), normalization: normalization,
-    execution: execution, progress: progress)
+    logitScale: logitScale, execution: execution, progress: progress)
 }

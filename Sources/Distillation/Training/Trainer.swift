@@ -79,7 +79,11 @@ package final class Trainer {
     var heard: [TeacherLogits] = []
     for kind in method.views {
       let batch = views(of: ids, task.rounds.view(kind, epoch: epoch))
-      if method.needsTeacher { heard.append(try requiredTeacher.logits(batch)) }
+      if method.needsTeacher {
+        heard.append(try requiredTeacher.logits(batch))
+      } else {
+        try task.teacher?.prove(batch)
+      }
       let output = task.student.forward(
         batch.images(task.normalization, on: execution), training: phase.trained, on: execution)
       guard let logits = output.logits?.values else { preconditionFailure("no logits") }
@@ -126,7 +130,6 @@ package final class Trainer {
     func keys(_ view: View) -> [ViewKey] { ids.map { ViewKey(image: $0, view: view) } }
     switch phase.objective {
     case .logits(let method):
-      guard method.needsTeacher else { return }
       for kind in method.views {
         teacher.prefetch(keys(task.rounds.view(kind, epoch: epoch)), tap: nil)
       }

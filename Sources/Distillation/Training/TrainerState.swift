@@ -65,7 +65,10 @@ extension Trainer {
     }
     self.totals = totals
     self.step = step
-    try enterPhase(task.plan.phaseIndex(at: max(step - 1, 0)))
+    let last = max(step - 1, 0)
+    try enterPhase(task.plan.phaseIndex(at: last))
+    learningRate = phase.schedule.rate(
+      epoch: last / task.plan.stepsPerEpoch, step: last - phase.steps.lowerBound)
     var (weights, averaged) = (SafeTensors(), SafeTensors())
     var momentum: [String: [Float]] = [:]
     for (name, tensor) in state.tensors {

@@ -5,7 +5,7 @@ package import Networks
 package struct TrainingTask {
   package let student: Classifier
   package let plan: TrainingPlan
-  /// Needed by every plan whose phases imitate somebody.
+  /// Needed by every plan whose phases imitate somebody; a cached one proves the views of all others too.
   package let teacher: (any TeacherSource)?
   package let renderer: ViewRenderer
   /// Original ids of the images that are trained on.

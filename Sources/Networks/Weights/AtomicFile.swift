@@ -107,7 +107,8 @@ package enum AtomicFile {
       .cannotWrite, "\(path): another process is writing this file now; give each its own folder")
   }
 
-  private static func folder(of path: String) -> String {
+  /// The folder that a file lies in; "." for a name without one.
+  package static func folder(of path: String) -> String {
     // Foundation's deletingLastPathComponent crashes on a name of one letter.
     let folder = path.contains("/") ? (path as NSString).deletingLastPathComponent : "."
     return folder.isEmpty ? "." : folder

@@ -7,12 +7,14 @@ struct Axis {
   let high: Double
   /// The numbers to mark, rising, all inside.
   let ticks: [Double]
+  /// From one tick to the next, where that is the same everywhere.
+  private let step: Double
 
   /// An axis that shows all of `values`.
   ///
   /// - Parameters:
   ///   - fromZero: whether zero is shown too.
-  ///   - isInteger: whether only whole numbers are marked.
+  ///   - isInteger: whether only whole numbers are marked, and none beside the values.
   init(
     _ values: [Double], logarithmic: Bool = false, fromZero: Bool = false, isInteger: Bool = false
   ) {
@@ -24,12 +26,14 @@ struct Axis {
       self.low = pow(10, Double(first))
       self.high = pow(10, Double(max(last, first + 1)))
       ticks = (first...max(last, first + 1)).map { pow(10, Double($0)) }
+      step = 0
       return
     }
     if fromZero { (low, high) = (min(low, 0), max(high, 0)) }
+    let (least, most) = (low, high)
     if high - low < 1e-12 * max(abs(high), 1e-300) || high == low {
-      (low, high) = (low - max(abs(low) * 0.05, 1e-9), high + max(abs(high) * 0.05, 1e-9))
-      if isInteger { (low, high) = (low - 1, high + 1) }
+      let room = isInteger ? max(abs(low) * 1e-9, 1) : max(abs(low) * 0.05, 1e-9)
+      (low, high) = (low - room, high + room)
     }
     let step = max(Self.roundStep((high - low) / 5), isInteger ? 1 : 0)
     if isInteger {
@@ -37,8 +41,16 @@ struct Axis {
     } else {
       (self.low, self.high) = (floor(low / step + 1e-9) * step, ceil(high / step - 1e-9) * step)
     }
-    let (first, last) = (ceil(self.low / step - 1e-9), floor(self.high / step + 1e-9))
+    self.step = step
+    let first = ceil((isInteger ? least : self.low) / step - 1e-9)
+    let last = floor((isInteger ? most : self.high) / step + 1e-9)
     ticks = last >= first ? (0...Int(last - first)).map { (first + Double($0)) * step } : []
+  }
+
+  /// A tick in the fewest digits that tell it from its neighbours.
+  func label(_ tick: Double) -> String {
+    if isLogarithmic { return Figure.short(tick) }
+    return Figure.multiple(tick, of: step, atMost: max(abs(low), abs(high)))
   }
 
   /// Where a number lies, 0 at the low and 1 at the high end.

@@ -4,10 +4,17 @@ struct ClassChart {
   struct Result {
     let name: String
     let color: Int
+    let dataset: String
     let test: RunEvaluation.Test
+
+    /// Whether both know the same classes from the same number of training images, so that the
+    /// classes have one order and belong to one shot group each.
+    func isAlike(_ other: Result) -> Bool {
+      dataset == other.dataset && test.trainingImages == other.test.trainingImages
+    }
   }
 
-  /// At least one; all of the same data set.
+  /// At least one; all alike.
   let results: [Result]
   /// Classes in the order of the chart.
   let order: [Int]
@@ -132,23 +139,5 @@ struct ClassChart {
 
   static func name(_ label: Int, _ test: RunEvaluation.Test) -> String {
     test.classNames.map { $0[label] } ?? "class \(label)"
-  }
-}
-
-/// The shot groups of long-tailed recognition, by a class's training images.
-enum ShotGroup: String, CaseIterable {
-  case many, medium, few
-
-  init(trainingImages: Int) {
-    self = trainingImages > 100 ? .many : trainingImages >= 20 ? .medium : .few
-  }
-
-  /// In words.
-  var limits: String {
-    switch self {
-    case .many: "over 100 images"
-    case .medium: "20–100"
-    case .few: "under 20"
-    }
   }
 }

@@ -4,18 +4,32 @@ extension ReportPage {
   var classes: Markup {
     let known = runs.enumerated().compactMap { index, run in
       run.evaluation.test.map {
-        ClassChart.Result(name: run.name, color: index, test: $0)
+        ClassChart.Result(name: run.name, color: index, dataset: run.dataset, test: $0)
       }
     }
-    guard let first = known.first else { return .none }
-    // Runs on other data sets have other classes.
-    let alike = known.filter { $0.test.images.count == first.test.images.count }
-    return section(
-      "Classes",
-      """
-      \(ClassChart(alike).markup)\(isComparison ? groups(alike) : .none)\(classTable(alike))\
-      \(confusions(known))
-      """)
+    let parts = Self.parts(known)
+    let tables = parts.map { results -> Markup in
+      let names = results.map(\.name).joined(separator: ", ")
+      return """
+        \(parts.count > 1 ? "<h3>\(results[0].dataset): \(names)</h3>\n" as Markup : .none)\
+        \(ClassChart(results).markup)\(isComparison ? groups(results) : .none)\
+        \(classTable(results))
+        """
+    }
+    return section("Classes", "\(tables)\(confusions(known))")
+  }
+
+  /// The results by what may stand in one table, in the order of their first ones.
+  private static func parts(_ results: [ClassChart.Result]) -> [[ClassChart.Result]] {
+    var parts: [[ClassChart.Result]] = []
+    for result in results {
+      if let index = parts.firstIndex(where: { $0[0].isAlike(result) }) {
+        parts[index].append(result)
+      } else {
+        parts.append([result])
+      }
+    }
+    return parts
   }
 
   /// The mean accuracy of each shot group.

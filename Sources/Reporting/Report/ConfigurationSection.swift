@@ -33,7 +33,8 @@ extension ReportPage {
 
   /// Paths do not belong to a configuration; what they must lead to is said behind them.
   private static func command(_ run: RunRecord) -> String {
-    var lines = ["student-train --recipe \(quoted(run.name + "/config.yaml")) --data DIR \\"]
+    let folder = folder(run.name)
+    var lines = ["student-train --recipe \(quoted(folder + "/config.yaml")) --data DIR \\"]
     var notes: [String] = []
     if let cache = run.setting("inputs.cache_id") {
       lines.append("              --cache CACHE \\")
@@ -46,8 +47,24 @@ extension ReportPage {
       lines.append("              --init INITIAL \\")
       notes.append("INITIAL: weights \(weights)")
     }
-    lines.append("              --output \(quoted(run.name + "-again"))")
+    lines.append("              --output \(quoted(sibling(of: folder)))")
     return (lines + notes.map { "# " + $0 }).joined(separator: "\n")
+  }
+
+  /// A run's folder without slashes and dots at the end that say nothing.
+  private static func folder(_ name: String) -> String {
+    var path = name.isEmpty ? "." : name
+    while path.count > 1, path.hasSuffix("/") || path.hasSuffix("/.") { path.removeLast() }
+    return path
+  }
+
+  /// A folder beside another one.
+  private static func sibling(of folder: String) -> String {
+    switch folder.split(separator: "/").last {
+    case "." where folder == ".": "../again"
+    case nil, "..": folder + "/../again"
+    default: folder + "-again"
+    }
   }
 
   /// For a shell.

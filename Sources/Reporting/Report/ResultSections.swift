@@ -98,8 +98,7 @@ extension ReportPage {
     isRate: Bool = false, fromZero: Bool = false
   ) -> Markup {
     let series = curves.enumerated().map { index, curve in
-      LineChart.Series(
-        name: curve.label, color: index, isDashed: index % 2 == 1, points: run.points(curve.name))
+      LineChart.Series(name: curve.label, color: index, points: run.points(curve.name))
     }
     return LineChart(
       title: title, unit: unit, series: series, isLogarithmic: isRate && Self.dropsFar(series),
@@ -110,7 +109,10 @@ extension ReportPage {
   /// The curves of several runs: one picture for each number that any of them has.
   private var comparedCurves: [Markup] {
     let names = Set(runs.flatMap(\.names))
-    let terms = names.filter(EpochMetrics.isLossTerm).sorted()
+    // An only term is the loss.
+    let terms = Set(
+      runs.map { $0.names.filter(EpochMetrics.isLossTerm) }.filter { $0.count > 1 }.joined()
+    ).sorted()
     let accuracies = names.filter { $0.contains("_top") }.sorted()
     var pictures = [("Loss", "loss", "")]
     pictures += accuracies.map { ($0.replacing("_top", with: " top-"), $0, "%") }
@@ -118,8 +120,7 @@ extension ReportPage {
     pictures += [("Learning rate", "lr", ""), ("Throughput", "images_per_second", "images/s")]
     return pictures.map { title, name, unit in
       let series = runs.enumerated().map { index, run in
-        LineChart.Series(
-          name: run.name, color: index, isDashed: index % 2 == 1, points: run.points(name))
+        LineChart.Series(name: run.name, color: index, points: run.points(name))
       }
       return LineChart(
         title: title, unit: unit, series: series,

@@ -5,11 +5,13 @@ import pathlib
 import sys
 import tempfile
 import unittest
+from unittest import mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "tools"))
 
-from benchmark.figures import Spread, fastest, median, number, ratios, table  # noqa: E402
+from benchmark import machine  # noqa: E402
+from benchmark.figures import Spread, fastest, number, ratios, table  # noqa: E402
 from benchmark.processes import BenchmarkError, Contestant, alternate  # noqa: E402
 
 # Adds its name to a file in every round and answers with the number of names there.
@@ -25,12 +27,6 @@ print('RESULT {"peak_bytes": 7}')
 
 
 class FigureTests(unittest.TestCase):
-    def test_the_median_is_the_middle_or_the_mean_of_the_middle_two(self):
-        self.assertEqual(median([9, 1, 5]), 5)
-        self.assertEqual(median([4, 1, 100, 2]), 3)
-        with self.assertRaises(ValueError):
-            median([])
-
     def test_ratios_compare_rounds_and_not_medians(self):
         # The medians are 20 and 10, but no round was twice as fast.
         self.assertEqual(ratios([10, 20, 90], [10, 5, 30]), [1, 4, 3])
@@ -73,6 +69,40 @@ class ProcessTests(unittest.TestCase):
         failing = "import sys; print('READY {}', flush=True); sys.exit('no such network')"
         with self.assertRaisesRegex(BenchmarkError, "no such network"):
             alternate("test", [lambda: self.contestant("a", "", failing)], 1)
+
+    def test_a_contestant_that_is_gone_when_it_is_asked_says_why(self):
+        gone = """
+import os, sys
+os.close(0)  # what is asked now finds nobody, however long the rest takes
+print("READY {}", flush=True)
+sys.exit("no memory for the third batch")
+"""
+        with self.assertRaisesRegex(
+                BenchmarkError, "^run ended with status 1 .*\n.*no memory for the third batch"):
+            alternate("test", [lambda: self.contestant("run", "", gone)], 1)
+
+
+class BenchTests(unittest.TestCase):
+    def test_the_load_is_that_from_before_the_build(self):
+        load = [0.25]
+        with tempfile.TemporaryDirectory() as folder:
+            project = pathlib.Path(folder)
+            programs = project / ".build" / "release"
+            programs.mkdir(parents=True)
+            for name in ("teacher-cachePackageTests.xctest", "teacher-dump", "student-train"):
+                (programs / name).touch()
+
+            def build(command):
+                load[0] = 2
+
+            with mock.patch.multiple(
+                    machine, PROJECT=project, SCRATCH=project / "bench", run_program=build,
+                    find_tcmalloc=lambda: "", note=lambda text: None), \
+                    mock.patch("os.getloadavg", lambda: (load[0], 0, 0)):
+                bench = machine.Bench(1, python="python3")
+                bench.ours_once = lambda mode: {"kernel_level": "AVX2", "networks": []}
+                bench.peer_once = lambda script, mode: "{}"
+                self.assertEqual(bench.describe()["load_at_start"], 0.25)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 import argparse
 import contextlib
 import json
+import os
 import pathlib
 import sys
 import tempfile
@@ -85,6 +86,25 @@ class ReproductionTests(unittest.TestCase):
                 with self.assertRaisesRegex(experiment.ReproductionError, "no place.*of crld-full,"):
                     tables.write(self.experiments)
                 self.assertIn("| KD | 1 | 70.50 | 70.66 |", readme.read_text())
+
+    def test_the_readme_is_replaced_and_never_half_written(self):
+        with results(), tempfile.TemporaryDirectory() as folder:
+            readme, before = pathlib.Path(folder, "README.md"), pathlib.Path(folder, "before")
+            text = "<!-- results:crld -->\nold\n<!-- /results:crld -->\n"
+            readme.write_text(text)
+            os.link(readme, before)  # the same file, which is left as it was
+            with mock.patch.object(tables, "README", readme):
+                tables.write(self.experiments)
+            self.assertIn("No results yet.", readme.read_text())
+            self.assertEqual(before.read_text(), text)
+            self.assertEqual(len(os.listdir(folder)), 2)
+
+    def test_an_option_takes_its_own_value_and_no_neighbour(self):
+        self.assertEqual(
+            experiment.options(["--nesterov", "--lr", "-1", "--set", "bkd.beta=-0.5",
+                                "--milestones", "2,3", "--quiet"]),
+            {"--nesterov": "given", "--lr": "-1", "--set bkd.beta": "-0.5",
+             "--milestones": "2,3", "--quiet": "given"})
 
     def test_a_result_of_other_options_is_named(self):
         job = experiment.Experiment("kd", "bkd", "KD", "cifar100",

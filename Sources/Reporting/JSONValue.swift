@@ -1,21 +1,8 @@
-package import Foundation
-
-/// The members of a JSON object, nil for those that are no numbers; nil for what is no object.
-///
-/// Every digit counts, which Foundation's JSONSerialization rounds away.
-package func jsonNumbers(_ data: Data) -> [String: Double?]? {
-  struct Member: Decodable {
-    let number: Double?
-    init(from decoder: any Decoder) throws {
-      number = try? decoder.singleValueContainer().decode(Double.self)
-    }
-  }
-  return try? JSONDecoder().decode([String: Member].self, from: data).mapValues(\.number)
-}
+import Foundation
 
 /// A JSON value whose members keep the order in which they were added, for output that people and
 /// scripts read. Parsing is Foundation's business.
-package indirect enum JSONValue: Equatable, Sendable {
+package indirect enum JSONValue: Sendable {
   case null
   case bool(Bool)
   case integer(Int)
@@ -30,8 +17,6 @@ package indirect enum JSONValue: Equatable, Sendable {
   package static func optional(_ value: Double?) -> JSONValue {
     value.map(JSONValue.number) ?? .null
   }
-
-  package static func == (a: JSONValue, b: JSONValue) -> Bool { a.text == b.text }
 
   /// One line without spaces.
   package var text: String {

@@ -1,0 +1,17 @@
+/// The shot groups of long-tailed recognition, by a class's training images.
+enum ShotGroup: String, CaseIterable {
+  case many, medium, few
+
+  init(trainingImages: Int) {
+    self = trainingImages > 100 ? .many : trainingImages >= 20 ? .medium : .few
+  }
+
+  /// In words.
+  var limits: String {
+    switch self {
+    case .many: "over 100 images"
+    case .medium: "20–100"
+    case .few: "under 20"
+    }
+  }
+}
