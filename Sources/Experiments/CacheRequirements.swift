@@ -100,26 +100,18 @@ struct CacheRequirements {
     _ identity: CacheIdentity, _ subset: Subset, path: String, dataPath: String
   ) -> String {
     var words = [
-      "teacher-dump --dataset \(identity.dataset) --data \(Self.shellWord(dataPath))",
+      "teacher-dump --dataset \(identity.dataset) --data \(shellWord(dataPath))",
       "--teacher FILE --arch \(identity.teacherArchitecture)",
       "--mean \(Self.list(identity.teacherMean)) --std \(Self.list(identity.teacherStd))",
       flags(identity), "--logits \(identity.logits.rawValue)",
     ]
-    if subset != .all { words.append("--subset \(Self.shellWord("\(subset)"))") }
+    if subset != .all { words.append("--subset \(shellWord("\(subset)"))") }
     if identity.viewSeed != 0 { words.append("--view-seed \(identity.viewSeed)") }
-    return (words + ["--cache \(Self.shellWord(path))"]).joined(separator: " ")
+    return (words + ["--cache \(shellWord(path))"]).joined(separator: " ")
   }
 
   private static func list(_ values: [Float]) -> String {
     values.map(\.description).joined(separator: ",")
-  }
-
-  /// A text as a POSIX shell takes it for one word.
-  private static func shellWord(_ text: String) -> String {
-    let isPlain = text.allSatisfy {
-      $0.isASCII && ($0.isLetter || $0.isNumber || "-_./:,=+@%".contains($0))
-    }
-    return isPlain && !text.isEmpty ? text : "'" + text.replacing("'", with: "'\\''") + "'"
   }
 
   /// The flags that name the views and taps of the run.

@@ -1,3 +1,5 @@
+import Reporting
+
 /// The resolved, complete configuration of a run: its settings and the identity of what it was
 /// made from. Paths, thread counts and host names never enter it.
 package struct RunConfiguration: Sendable, Equatable {
@@ -36,18 +38,17 @@ package struct RunConfiguration: Sendable, Equatable {
   /// lists of images are compared by the images, which are among the inputs, not by their paths.
   package func firstDifference(from other: String) -> (field: String, here: String, there: String)?
   {
-    let (ours, theirs) = (Self.fields(yaml), Self.fields(other))
+    let (ours, theirs) = (configurationFields(yaml), configurationFields(other))
     let initial = Settings(
       method: settings.method, student: settings.student, dataset: settings.dataset)
     let defaults = Dictionary(
       uniqueKeysWithValues: SettingKey.keys(of: settings).compactMap { key in
         key.write(initial).map { (key.name, Self.scalar($0)) }
       })
-    let names =
-      ours.map(\.name) + theirs.map(\.name).filter { n in !ours.contains { $0.name == n } }
+    let names = ours.map(\.key) + theirs.map(\.key).filter { n in !ours.contains { $0.key == n } }
     for name in names {
-      let here = ours.first { $0.name == name }?.value ?? "absent"
-      let there = theirs.first { $0.name == name }?.value ?? defaults[name] ?? "absent"
+      let here = ours.first { $0.key == name }?.value ?? "absent"
+      let there = theirs.first { $0.key == name }?.value ?? defaults[name] ?? "absent"
       // The images that are set aside do not show in the inputs.
       if name == "subset", settings.validationFraction == 0,
         [here, there].allSatisfy({ $0.contains("list:") })
@@ -68,23 +69,6 @@ package struct RunConfiguration: Sendable, Equatable {
       return "\(recipe.path) is of a run with \(name) \(theirs), here it is \(here): "
         + "this run does not repeat that one"
     }
-  }
-
-  private static func fields(_ yaml: String) -> [(name: String, value: String)] {
-    var section = ""
-    var fields: [(name: String, value: String)] = []
-    for line in yaml.split(separator: "\n") {
-      guard let colon = line.firstIndex(of: ":") else { continue }
-      let indented = line.hasPrefix("  ")
-      let key = line[..<colon].drop { $0 == " " }
-      let value = line[line.index(after: colon)...].drop { $0 == " " }
-      if value.isEmpty {
-        section = String(key)
-      } else {
-        fields.append((indented ? "\(section).\(key)" : String(key), String(value)))
-      }
-    }
-    return fields
   }
 
   /// Lists in brackets; text that YAML could take for something else in quotes.

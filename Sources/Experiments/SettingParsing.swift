@@ -1,4 +1,5 @@
 import Datasets
+import Distillation
 
 // How the values of settings are read: every refusal says what was found and what is possible.
 
@@ -68,15 +69,15 @@ func numbers(
 
 func pairs(
   _ name: String, _ text: String
-) throws(SettingError) -> [(student: String, teacher: String)] {
-  var result: [(student: String, teacher: String)] = []
+) throws(SettingError) -> [TapPair] {
+  var result: [TapPair] = []
   for item in text.split(separator: ",", omittingEmptySubsequences: false) {
     let names = item.split(separator: ":", omittingEmptySubsequences: false).map(String.init)
     guard names.count == 2, !names[0].isEmpty, !names[1].isEmpty else {
       throw SettingError(
         .usage, "\(name) is \"\(text)\"; expected STUDENT:TEACHER,… such as stage1:stage1")
     }
-    result.append((names[0], names[1]))
+    result.append(TapPair(student: names[0], teacher: names[1]))
   }
   return result
 }

@@ -15,7 +15,6 @@ package final class TrainingRun {
   private let trainer: Trainer
   private let execution: Execution
   private let progress: ProgressLine
-  private let shots: ShotGroups
   private var lastAccuracy: RunAccuracy?
   /// What the last evaluation took; 0 before the first.
   private var evaluationSeconds = 0.0
@@ -35,7 +34,6 @@ package final class TrainingRun {
     self.directory = directory
     self.execution = execution
     self.progress = progress
-    shots = ShotGroups(classCounts: inputs.subsetCounts)
     trainer = try Trainer(
       TrainingTask(
         student: inputs.student, plan: session.plan, teacher: inputs.teacher,
@@ -263,9 +261,9 @@ package final class TrainingRun {
       ("test_top5_last", .number(accuracy.test.top5)),
       ("test_top1_best", .number(best?.value ?? accuracy.test.top1)),
       ("best_selected_on", .string(selection.set)),
-      ("many_top1", .optional(accuracy.test.top1(ofClasses: shots.many))),
-      ("medium_top1", .optional(accuracy.test.top1(ofClasses: shots.medium))),
-      ("few_top1", .optional(accuracy.test.top1(ofClasses: shots.few))),
+      ("many_top1", .optional(top1(accuracy, of: .many))),
+      ("medium_top1", .optional(top1(accuracy, of: .medium))),
+      ("few_top1", .optional(top1(accuracy, of: .few))),
       ("seconds", .number(seconds)),
       ("images_per_second", .number(Double(inputs.images.count * settings.epochs) / seconds)),
       ("cache_id", inputs.cacheID.map(JSONValue.string) ?? .null),
@@ -286,6 +284,12 @@ package final class TrainingRun {
       ]
     }
     return .object(members)
+  }
+
+  private func top1(_ accuracy: RunAccuracy, of group: ShotGroup) -> Double? {
+    let counts = inputs.subsetCounts
+    return accuracy.test.top1(
+      ofClasses: counts.indices.filter { ShotGroup(trainingImages: counts[$0]) == group })
   }
 
   private func trainingSeconds(_ metrics: [EpochMetrics]) -> Double {

@@ -38,20 +38,8 @@ package struct RunRecord: Sendable {
     self.evaluation = evaluation
   }
 
-  /// The lines of the configuration as (key, value); keys of a section begin with its name.
-  var settings: [(key: String, value: String)] {
-    var section = ""
-    return configuration.split(separator: "\n").compactMap { line in
-      guard let colon = line.firstIndex(of: ":") else { return nil }
-      let key = line[..<colon].drop { $0 == " " }
-      let value = line[line.index(after: colon)...].drop { $0 == " " }
-      if value.isEmpty {
-        section = String(key)
-        return nil
-      }
-      return (line.hasPrefix(" ") ? "\(section).\(key)" : String(key), String(value))
-    }
-  }
+  /// The lines of the configuration as (key, value).
+  var settings: [(key: String, value: String)] { configurationFields(configuration) }
 
   func setting(_ key: String) -> String? { settings.first { $0.key == key }?.value }
 
@@ -66,4 +54,19 @@ package struct RunRecord: Sendable {
   }
   /// The names of the numbers that any epoch has.
   var names: [String] { Array(Set(metrics.flatMap(\.values.keys))).sorted() }
+}
+
+/// The lines of a config.yaml as (key, value); keys of a section begin with its name and a point.
+package func configurationFields(_ yaml: String) -> [(key: String, value: String)] {
+  var section = ""
+  return yaml.split(separator: "\n").compactMap { line in
+    guard let colon = line.firstIndex(of: ":") else { return nil }
+    let key = line[..<colon].drop { $0 == " " }
+    let value = line[line.index(after: colon)...].drop { $0 == " " }
+    if value.isEmpty {
+      section = String(key)
+      return nil
+    }
+    return (line.hasPrefix(" ") ? "\(section).\(key)" : String(key), String(value))
+  }
 }

@@ -49,3 +49,11 @@ func progressText(_ done: Int, of total: Int, _ what: String, seconds: Double) -
   return "\(grouped(done)) of \(grouped(total)) \(what)  \(durationText(left)) left  "
     + "\(grouped(Int(rate))) \(what)/s"
 }
+
+/// A text as a POSIX shell takes it for one word.
+package func shellWord(_ text: String) -> String {
+  let isPlain = text.allSatisfy {
+    $0.isASCII && ($0.isLetter || $0.isNumber || "-_./:,=+@%".contains($0))
+  }
+  return isPlain && !text.isEmpty ? text : "'" + text.replacing("'", with: "'\\''") + "'"
+}

@@ -1,15 +1,8 @@
 import Distillation
 import Testing
 
-/// Accuracy of long-tailed recognition: which classes are many, medium and few, and what of them.
+/// Accuracy of long-tailed recognition: what of a group of classes.
 struct AccuracyTests {
-  @Test func manyIsAboveAHundredAndFewBelowTwenty() {
-    let groups = ShotGroups(classCounts: [500, 101, 100, 20, 19, 0])
-    #expect(groups.many == [0, 1])
-    #expect(groups.medium == [2, 3])
-    #expect(groups.few == [4, 5])
-  }
-
   /// Three images of class 0, two right; one of class 1, wrong; none of class 2. By hand.
   @Test func aGroupIsTheMeanOfItsClassesNotOfItsImages() {
     let accuracy = Predictions(

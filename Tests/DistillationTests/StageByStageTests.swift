@@ -77,7 +77,12 @@ struct StageByStageTests {
     }
     let phases = try plan(
       teacher: ["stage1", "stage2", "stage3", "stage4"],
-      { $0.stages = [("stage1", "stage2"), ("stage3", "stage4")] }
+      {
+        $0.stages = [
+          TapPair(student: "stage1", teacher: "stage2"),
+          TapPair(student: "stage3", teacher: "stage4"),
+        ]
+      }
     ).phases
     #expect(phases.map(\.trained) == [0..<1, 1..<3, 3..<4])
   }

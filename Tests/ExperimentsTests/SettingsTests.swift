@@ -186,7 +186,10 @@ struct SettingsTests {
     settings.mean = [0.5071, 0.4867, 0.4408]
     settings.milestones = method == .sskd ? [] : [3, 5]
     if method == .sskd {
-      settings.sskd.stages = [("stage1", "stage1"), ("stage3", "stage2")]
+      settings.sskd.stages = [
+        TapPair(student: "stage1", teacher: "stage1"),
+        TapPair(student: "stage3", teacher: "stage2"),
+      ]
       settings.sskd.headLearningRate = 0.005
     }
     let configuration = RunConfiguration(

@@ -5,6 +5,17 @@ package enum FeatureNorm: String, CaseIterable, Sendable {
   case std
 }
 
+/// Names of a student's tap and of the teacher's tap that it imitates.
+package struct TapPair: Equatable, Sendable {
+  package let student: String
+  package let teacher: String
+
+  package init(student: String, teacher: String) {
+    self.student = student
+    self.teacher = teacher
+  }
+}
+
 /// The settings of stage-by-stage distillation.
 package struct StageByStageSettings: Equatable, Sendable {
   /// Earlier stages keep their weights and run in inference mode; false fine-tunes them too.
@@ -20,20 +31,13 @@ package struct StageByStageSettings: Equatable, Sendable {
   /// cross entropy.
   package var headLearningRate: Double?
   /// Pairs of student and teacher taps, in place of stage i with stage i; empty for that default.
-  package var stages: [(student: String, teacher: String)] = []
+  package var stages: [TapPair] = []
   /// Where inside a part the learning rate drops.
   package var drops: [Double] = [0.6, 0.85]
   /// Of the labels that the head learns from.
   package var labelSmoothing = 0.0
 
   package init() {}
-
-  package static func == (a: Self, b: Self) -> Bool {
-    a.freeze == b.freeze && a.joint == b.joint && a.norm == b.norm
-      && a.stageEpochs == b.stageEpochs && a.headEpochs == b.headEpochs
-      && a.headLearningRate == b.headLearningRate && a.drops == b.drops
-      && a.labelSmoothing == b.labelSmoothing && a.stages.elementsEqual(b.stages, by: ==)
-  }
 }
 
 /// A training program that does not fit teacher, student or run.
@@ -99,7 +103,7 @@ package func stageByStagePlan(
 }
 
 private func pairTaps(
-  student: [String], teacher: [String], by chosen: [(student: String, teacher: String)]
+  student: [String], teacher: [String], by chosen: [TapPair]
 ) throws(PlanError) -> [FeaturePair] {
   let lists =
     "student: \(student.joined(separator: ", ")); teacher: "
@@ -114,14 +118,16 @@ private func pairTaps(
     return zip(student.indices, teacher).map { FeaturePair(studentStage: $0, teacherTap: $1) }
   }
   var pairs: [FeaturePair] = []
-  for (s, t) in chosen {
-    guard let stage = student.firstIndex(of: s), teacher.contains(t) else {
-      throw PlanError(.mismatch, "sskd.stages names \(s):\(t), but there are only \(lists)")
+  for pair in chosen {
+    guard let stage = student.firstIndex(of: pair.student), teacher.contains(pair.teacher) else {
+      throw PlanError(
+        .mismatch,
+        "sskd.stages names \(pair.student):\(pair.teacher), but there are only \(lists)")
     }
     if let previous = pairs.last, previous.studentStage >= stage {
       throw PlanError(.settings, "sskd.stages must name the student's taps in order, each once")
     }
-    pairs.append(FeaturePair(studentStage: stage, teacherTap: t))
+    pairs.append(FeaturePair(studentStage: stage, teacherTap: pair.teacher))
   }
   return pairs
 }

@@ -30,20 +30,6 @@ package struct Accuracy: Equatable, Sendable {
   }
 }
 
-/// The shot groups of long-tailed recognition, by the training images of each class: many > 100,
-/// medium 20–100, few < 20.
-package struct ShotGroups: Equatable, Sendable {
-  package let many: [Int]
-  package let medium: [Int]
-  package let few: [Int]
-
-  package init(classCounts: [Int]) {
-    many = classCounts.indices.filter { classCounts[$0] > 100 }
-    medium = classCounts.indices.filter { (20...100).contains(classCounts[$0]) }
-    few = classCounts.indices.filter { classCounts[$0] < 20 }
-  }
-}
-
 /// Runs a network in inference mode over plain views of a whole image set, or of some of it.
 ///
 /// - Parameters:

@@ -34,7 +34,7 @@ extension ReportPage {
   /// Paths do not belong to a configuration; what they must lead to is said behind them.
   private static func command(_ run: RunRecord) -> String {
     let folder = folder(run.name)
-    var lines = ["student-train --recipe \(quoted(folder + "/config.yaml")) --data DIR \\"]
+    var lines = ["student-train --recipe \(shellWord(folder + "/config.yaml")) --data DIR \\"]
     var notes: [String] = []
     if let cache = run.setting("inputs.cache_id") {
       lines.append("              --cache CACHE \\")
@@ -47,7 +47,7 @@ extension ReportPage {
       lines.append("              --init INITIAL \\")
       notes.append("INITIAL: weights \(weights)")
     }
-    lines.append("              --output \(quoted(sibling(of: folder)))")
+    lines.append("              --output \(shellWord(sibling(of: folder)))")
     return (lines + notes.map { "# " + $0 }).joined(separator: "\n")
   }
 
@@ -65,15 +65,5 @@ extension ReportPage {
     case nil, "..": folder + "/../again"
     default: folder + "-again"
     }
-  }
-
-  /// For a shell.
-  private static func quoted(_ text: String) -> String {
-    let isPlain = text.unicodeScalars.allSatisfy {
-      $0.isASCII
-        && ($0.properties.isAlphabetic || ("0"..."9").contains($0)
-          || "._-/+=,".unicodeScalars.contains($0))
-    }
-    return isPlain ? text : "'" + text.replacing("'", with: "'\\''") + "'"
   }
 }

@@ -1,8 +1,8 @@
 /// The shot groups of long-tailed recognition, by a class's training images.
-enum ShotGroup: String, CaseIterable {
+package enum ShotGroup: String, CaseIterable, Sendable {
   case many, medium, few
 
-  init(trainingImages: Int) {
+  package init(trainingImages: Int) {
     self = trainingImages > 100 ? .many : trainingImages >= 20 ? .medium : .few
   }
 
