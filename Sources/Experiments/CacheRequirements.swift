@@ -133,6 +133,9 @@ struct CacheRequirements {
     if !taps.isEmpty {
       words.append("--features \(taps.joined(separator: ","))")
       words.append("--feature-views \(asked)")
+    }
+    // A cache has one, whether this run needs features or not.
+    if !taps.isEmpty || identity.featurePrecision != StorageForm().featurePrecision {
       words.append("--feature-precision \(identity.featurePrecision.rawValue)")
     }
     return words.joined(separator: " ")

@@ -9,7 +9,7 @@ package struct LoadedNetwork {
   package let logitScale: Float
   package let weightHash: String
 
-  static let logitScaleKey = "logit_scale"
+  package static let logitScaleKey = "logit_scale"
 
   /// A weight file's network.
   ///
@@ -47,8 +47,7 @@ package struct LoadedNetwork {
     let (fileMean, fileStd) = try file.normalization(path)
     normalization = try Normalization(
       mean: mean ?? fileMean ?? info.mean, std: std ?? fileStd ?? info.std)
-    let scale = network.givesCosines ? file.metadata[Self.logitScaleKey].flatMap(Float.init) : nil
-    logitScale = scale.flatMap { $0.isFinite && $0 > 0 ? $0 : nil } ?? 1
+    logitScale = network.givesCosines ? try file.logitScale(path) : 1
     weightHash = network.weightHash
   }
 }
@@ -66,6 +65,20 @@ extension Classifier {
 }
 
 extension SafeTensors {
+  /// What its metadata says of a normalised classifier; 1 where they say nothing.
+  ///
+  /// - Throws: `NetworkError` of a damaged file for what is no positive number.
+  func logitScale(_ path: String) throws(NetworkError) -> Float {
+    guard let text = metadata[LoadedNetwork.logitScaleKey] else { return 1 }
+    guard let scale = Float(text), scale.isFinite, scale > 0 else {
+      throw NetworkError(
+        .mismatch,
+        "\(path): \(LoadedNetwork.logitScaleKey) is \"\(text)\"; expected a positive number, the scale of "
+          + "LDAM's training")
+    }
+    return scale
+  }
+
   /// The normalisation that the file's metadata names.
   ///
   /// - Throws: `NetworkError` of a damaged file for values that are none.

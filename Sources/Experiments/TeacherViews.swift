@@ -138,8 +138,9 @@ struct TeacherViews {
     if settings.method.needsTeacherFeatures, !settings.plainViews, !features.crops,
       features.weak > 0 || features.plain
     {
+      let isChosen = settings.featureRounds != nil
       settings.featureRounds = features.weak
-      if features.weak == 0 {
+      if contents != nil, features.weak == 0, !isChosen {
         notes.append(
           "there are features of plain views only: while stages imitate, every image is seen as it is; "
             + "a cache with --feature-views weak:8 has crops")

@@ -78,7 +78,10 @@ package final class TrainingRun {
       saved = (trainer.epoch, trainer.stepInEpoch)
       before = EpochMeter.Part(of: state)
       isEvaluationLeft = trainer.stepInEpoch == 0 && trainer.totals.images > 0
-      progress.note("going on from epoch \(trainer.epoch + 1), step \(trainer.stepInEpoch + 1)")
+      progress.note(
+        isEvaluationLeft
+          ? "going on with the evaluation of epoch \(trainer.epoch)"
+          : "going on from epoch \(trainer.epoch + 1), step \(trainer.stepInEpoch + 1)")
       let arithmetic = KernelLevel.arithmetic
       if let before = state.metadata[Trainer.arithmeticKey], before != arithmetic {
         progress.note(
@@ -164,7 +167,7 @@ package final class TrainingRun {
     let start = ContinuousClock.now
     defer { evaluationSeconds = (ContinuousClock.now - start).seconds }
     return try inputs.accuracy(average: trainer.average?.network, on: execution) { done, total in
-      progress.update(done, of: total, "test images", since: start)
+      progress.update(done, of: total, "images", since: start)
       if shouldStop() { throw Stopped() }
     }
   }

@@ -51,6 +51,13 @@ package struct TrainingSession {
     {
       repeats = cacheID
     }
+    if case .writeThrough(let request) = choice, request.form.taps.isEmpty, let output,
+      let found = try? CacheReader.open(request.cache)
+    {
+      // Features that were there before are used as far as the run began with them.
+      _ = settings.takeViews(
+        ofRunIn: output, cacheID: found.identity.cacheID, onlyFeatures: true)
+    }
     settings.student = try Architecture.canonical(settings.student)
     try Self.requireTeacher(choice, settings.method)
     let data = try ImageDataset.load(settings.dataset, from: dataPath)

@@ -36,7 +36,7 @@ struct Export: ParsableCommand {
       "dataset": dataset.rawValue, "mean": values(loaded.normalization.mean),
       "std": values(loaded.normalization.std),
     ]
-    if network.givesCosines { metadata["logit_scale"] = "\(loaded.logitScale)" }
+    if network.givesCosines { metadata[LoadedNetwork.logitScaleKey] = "\(loaded.logitScale)" }
     let bytes = network.onnx(height: info.height, width: info.width, metadata: metadata)
     try AtomicFile.write(bytes, to: onnx)
     printResult(

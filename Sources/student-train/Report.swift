@@ -26,7 +26,8 @@ struct Report: ParsableCommand {
   var output: String?
 
   func validate() throws {
-    if let output, !["html", "htm", ""].contains((output as NSString).pathExtension.lowercased()) {
+    let others = ["csv", "json", "md", "pdf", "png", "tex", "txt"]
+    if let output, others.contains((output as NSString).pathExtension.lowercased()) {
       throw ValidationError("--output \(output): a report is a page; name it .html")
     }
   }

@@ -98,6 +98,6 @@ struct Sweep: ParsableCommand {
       first.status,
       "\(failed.count) of \(outcomes.count) runs failed: "
         + failed.map { "\($0.run.name) (\($0.status))" }.joined(separator: ", ")
-        + "; see train.log in their folders; the same command tries them again")
+        + "; see above, and train.log in their folders; the same command tries them again")
   }
 }

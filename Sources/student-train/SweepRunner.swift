@@ -17,6 +17,8 @@ struct SweepRunner {
   private struct Child {
     let run: SweepRun
     let process: Process
+    /// Whether the run was finished before, so that its process has nothing to train.
+    let wasFinished: Bool
   }
 
   /// Runs all, in order, and gives what they came to in the same order; a run that fails, or cannot be
@@ -28,6 +30,7 @@ struct SweepRunner {
     var waiting = runs[...]
     var children: [Child] = []
     var passedOn = false
+    var trained = 0
     let begin = ContinuousClock.now
     while !waiting.isEmpty || !children.isEmpty {
       if let signal = signals.pending, !passedOn {
@@ -41,7 +44,11 @@ struct SweepRunner {
       }
       while children.count < parallel, let next = waiting.popFirst() {
         do {
-          children.append(Child(run: next, process: try start(next, arguments(next))))
+          let summary = folder(next) + "/summary.json"
+          let wasFinished = FileManager.default.fileExists(atPath: summary)
+          children.append(
+            Child(
+              run: next, process: try start(next, arguments(next)), wasFinished: wasFinished))
         } catch {
           let failure =
             error as? Failure ?? failure(for: error) ?? Failure(Status.software, "\(error)")
@@ -53,12 +60,13 @@ struct SweepRunner {
         let outcome = SweepOutcome(
           child.run, status: status(of: child.process), folder: folder(child.run))
         outcomes[child.run.name] = outcome
+        if !child.wasFinished { trained += 1 }
         if !passedOn { progress.note(line(outcome)) }
       }
       children.removeAll { outcomes[$0.run.name] != nil }
       progress.update {
         "\(outcomes.count) of \(runs.count) runs done; "
-          + timeLeft(outcomes.count, of: runs.count, since: begin)
+          + timeLeft(trained, rest: runs.count - outcomes.count, since: begin)
           + children.map { "\($0.run.name) epoch \(epochs($0.run) + 1)" }.joined(separator: ", ")
       }
       usleep(20_000)
@@ -67,12 +75,12 @@ struct SweepRunner {
     return passedOn ? nil : runs.compactMap { outcomes[$0.name] }
   }
 
-  /// What the rest takes if each run takes as long as those that are done; nothing before the first.
+  /// What the rest takes if each run takes as long as those that were trained; nothing before the first.
   private func timeLeft(
-    _ done: Int, of total: Int, since begin: ContinuousClock.Instant
+    _ trained: Int, rest: Int, since begin: ContinuousClock.Instant
   ) -> String {
-    guard done > 0 else { return "" }
-    let seconds = (ContinuousClock.now - begin).seconds / Double(done) * Double(total - done)
+    guard trained > 0 else { return "" }
+    let seconds = (ContinuousClock.now - begin).seconds / Double(trained) * Double(rest)
     return "\(durationText(seconds)) left; "
   }
 
@@ -88,8 +96,10 @@ struct SweepRunner {
     }
     let log = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     let process = Process()
-    // Also where a newer build has taken the place of this program's file.
-    process.executableURL = URL(fileURLWithPath: "/proc/self/exe")
+    // A newer build may have taken the place of this program's file, which then is there only so.
+    let program = executablePath()
+    process.executableURL = URL(
+      fileURLWithPath: program.hasSuffix(" (deleted)") ? "/proc/self/exe" : program)
     process.arguments = arguments
     process.standardInput = FileHandle.nullDevice
     (process.standardOutput, process.standardError) = (log, log)

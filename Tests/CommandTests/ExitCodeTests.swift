@@ -321,7 +321,8 @@ struct ExitCodeTests {
   }
 
   /// As it is printed, but for the teacher's file.
-  @Test func thePrintedCommandAddsWhatLacks() throws {
+  @Test(arguments: [[], ["--features", "stage3", "--feature-precision", "fp32"]])
+  func thePrintedCommandAddsWhatLacks(features: [String]) throws {
     let scratch = try SmallCache.scratch()
     let teacher = scratch.path + SmallCache.teacher
     let cache = scratch.path + "/a cache"
@@ -330,7 +331,7 @@ struct ExitCodeTests {
       [
         "--dataset", "mnist", "--data", Self.digits, "--subset", "exp:100", "--teacher", teacher,
         "--views", "weak:1", "--cache", cache,
-      ])
+      ] + features)
     #expect(dump.status == 0, "\(dump.errors)")
     let run = [
       "--cache", cache, "--data", Self.digits, "--method", "crld", "--student", "resnet8",

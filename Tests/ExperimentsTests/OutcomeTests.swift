@@ -67,6 +67,13 @@ struct OutcomeTests {
     #expect(found == Calibration(confidences: scaled.confidence, correct: scaled.isCorrect))
     #expect(found != Calibration(confidences: bare.confidence, correct: bare.isCorrect))
     #expect(try LoadedNetwork(weights: job.teacher, info: info).logitScale == 1)
+    for damaged in ["abc", "-3", "inf"] {
+      var weights = try SafeTensors.read(file)
+      weights.metadata["logit_scale"] = damaged
+      let other = job.folder + "/damaged.safetensors"
+      try weights.write(to: other)
+      #expect(throws: NetworkError.self) { try LoadedNetwork(weights: other, info: info) }
+    }
   }
 
   /// Flag, then the file of the initial weights, then the recipe, then the data set.

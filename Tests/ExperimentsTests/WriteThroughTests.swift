@@ -20,7 +20,9 @@ struct WriteThroughTests {
     var epochs = 2
   }
 
-  private func session(_ job: SmallJob, _ run: Run, threads: Int = 2) throws -> TrainingSession {
+  private func session(
+    _ job: SmallJob, _ run: Run, threads: Int = 2, into name: String? = nil
+  ) throws -> TrainingSession {
     var request = WriteThroughRequest(cache: job.folder + "/cache", teacher: job.teacher)
     request.form.logits = run.codec
     request.form.featurePrecision = run.precision
@@ -35,14 +37,14 @@ struct WriteThroughTests {
     return try TrainingSession(
       teacher: .writeThrough(request), dataPath: SmallJob.data, initialWeights: nil,
       flags: flags.map { (key: $0.0, value: $0.1) }, sets: [], recipe: nil,
-      execution: Execution(threads: threads))
+      execution: Execution(threads: threads), output: name.map { "\(job.folder)/\($0)" })
   }
 
   /// Trains and completes the cache, as the command does.
   private func train(
     _ job: SmallJob, _ run: Run, into name: String, shouldStop: () -> Bool = { false }
   ) throws -> Weights {
-    let session = try session(job, run)
+    let session = try session(job, run, into: name)
     let directory = try RunDirectory("\(job.folder)/\(name)", configuration: session.configuration)
     if case .finished = directory.progress {
       try session.finishCache(progress: ProgressLine(quiet: true), shouldStop: shouldStop)
@@ -191,6 +193,25 @@ struct WriteThroughTests {
     defer { other.close() }
     #expect(try train(job, run, into: "run") == whole)
     // Finished: left alone, whoever writes there.
+    #expect(try train(job, run, into: "run") == whole)
+  }
+
+  /// Without features of its own a run uses those that are there, and goes on with as many.
+  @Test func featuresThatWereThereBeforeStayThoseOfTheRun() throws {
+    let job = try SmallJob(images: 64)
+    defer { job.remove() }
+    let form: (inout DumpRequest) -> Void = { $0.form.featurePrecision = .fp16 }
+    try job.dump(views: "weak:2", features: "weak:2", change: form)
+    let run = Run(method: "sskd", codec: .fp32, views: "weak:2,strong:1", epochs: 4)
+    let whole = try train(job, run, into: "whole")
+    var steps = 0
+    #expect(throws: Stopped.self) {
+      try train(job, run, into: "run") {
+        steps += 1
+        return steps == 5
+      }
+    }
+    try job.dump(views: "weak:4", features: "weak:4", change: form)
     #expect(try train(job, run, into: "run") == whole)
   }
 

@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import Networks
+import TestSupport
 import Testing
 
 @Suite struct ClassifierStateTests {
@@ -26,7 +27,7 @@ import Testing
   }
 
   @Test func roundTripsThroughAFile() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     let path = folder.path + "/w.safetensors"
     let network = try Self.network()
     network.buffers.first { $0.isInteger }?.values = [1234]

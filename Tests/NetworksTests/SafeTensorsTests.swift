@@ -47,7 +47,7 @@ import Testing
   }
 
   @Test func replacesAFileInOneStepAndLeavesNothingBeside() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     let path = folder.path + "/weights.safetensors"
     try Data("old".utf8).write(to: URL(fileURLWithPath: path))
     try Data("left by a killed program".utf8)
@@ -59,7 +59,7 @@ import Testing
   }
 
   @Test func namesMissingFoldersAndFiles() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     let writing = try #require(throws: NetworkError.self) {
       try SafeTensors().write(to: folder.path + "/absent/weights.safetensors")
     }
@@ -76,7 +76,7 @@ import Testing
   /// Files with holes, which cost their maker nothing, are larger than any memory.
   @Test(arguments: [true, false])
   func aFileLargerThanMemoryIsRefusedBeforeItIsRead(hasHeader: Bool) throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     let path = folder.path + "/large.safetensors"
     let data = (Int(ProcessInfo.processInfo.physicalMemory) / 4096 + 1) * 4096
     let header =
@@ -91,7 +91,7 @@ import Testing
   }
 
   @Test func keepsTheOldFileWhenTheNewOneCannotBePutInPlace() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     let path = folder.path + "/weights.safetensors"
     try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     #expect(throws: NetworkError.self) { try SafeTensors().write(to: path) }
@@ -115,7 +115,7 @@ import Testing
   }
 
   @Test func aLinkStaysAndItsFileIsReplaced() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     let (file, link) = (folder.path + "/file", folder.path + "/link")
     try AtomicFile.write([1], to: file)
     #expect(symlink("file", link) == 0)
@@ -131,7 +131,7 @@ import Testing
   }
 
   @Test func aPipeIsWrittenToAndStays() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     let path = folder.path + "/pipe"
     #expect(mkfifo(path, 0o600) == 0)
     let reader = open(path, O_RDONLY | O_NONBLOCK)
@@ -146,7 +146,7 @@ import Testing
   }
 
   @Test func whatCannotBeWrittenIsSaidBeforehand() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     for path in [folder.path + "/none/file", folder.path] {
       #expect(throws: NetworkError.self) { try AtomicFile.requireWritable(path) }
     }
@@ -157,7 +157,7 @@ import Testing
   }
 
   @Test func refusesASecondWriterOfOneFile() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     let path = folder.path + "/weights.safetensors"
     let other = open(path + ".partial", O_RDWR | O_CREAT, 0o644)
     defer { close(other) }
