@@ -136,17 +136,20 @@ def tuned(experiments, prefix):
 def cost(experiments):
     """Core minutes of students with a cache, its dump among them, and with the teacher live."""
     by_name = {e.name: e for e in experiments}
-    cached = [by_name[f"cache-16-s{seed}"] for seed in (1, 2)]
-    live = [by_name[f"cache-live-s{seed}"] for seed in (1, 2)]
-    dump = cached[0].cache
-    if not all(job.result.exists() for job in [*cached[:1], *live[:1], dump]):
+    pairs = [[by_name[f"cache-{key}-s{seed}"] for key in ("16", "live")] for seed in (1, 2)]
+    dump = pairs[0][0].cache
+    pairs = [pair for pair in pairs if all(e.result.exists() for e in pair)]
+    if not pairs or not dump.result.exists():
         return EMPTY
     dumped = read(dump)
     if dumped["seconds"] is None:
         return "The dump was interrupted, its time is not known."
     first = dumped["seconds"] * threads(dumped)
-    cached, live = (statistics.mean(summary(e)["seconds"] for e in runs if e.result.exists())
-                    for runs in (cached, live))
+    # Times of one engine, where a pair has that of the dump: those of others are no comparison.
+    program = dumped.get("program")
+    alike = [pair for pair in pairs if all(read(e).get("program") == program for e in pair)]
+    cached, live = (statistics.mean(summary(e)["seconds"] for e in runs)
+                    for runs in zip(*(alike or pairs)))
     lines = markdown(["students", "with the cache, core minutes", "with the teacher live", "ratio"])
     for count in (1, 3, 8):
         ours, theirs = (first + count * cached) / 60, count * live / 60

@@ -67,6 +67,20 @@ class ReproductionTests(unittest.TestCase):
                 ["| 1 | 30.0 | 30.0 | 1.00 |", "| 3 | 70.0 | 90.0 | 1.29 |",
                  "| 8 | 170.0 | 240.0 | 1.41 |"])
 
+    def test_the_cost_is_that_of_runs_by_the_program_of_the_dump(self):
+        with results() as keep:
+            by_name = {e.name: e for e in self.experiments}
+            keep(by_name["cache-16-s1"].cache, {"seconds": 300, "program": "new"})
+            for name, seconds, program in [("16-s1", 900, "old"), ("live-s1", 2100, "old"),
+                                           ("16-s2", 600, "new"), ("live-s2", 1200, "new")]:
+                keep(by_name[f"cache-{name}"],
+                     {"summary": {"seconds": seconds}, "program": program})
+            # 5 + 10 n core minutes against 20 n.
+            self.assertEqual(
+                tables.cost(self.experiments).splitlines()[2:],
+                ["| 1 | 15.0 | 20.0 | 1.33 |", "| 3 | 35.0 | 60.0 | 1.71 |",
+                 "| 8 | 85.0 | 160.0 | 1.88 |"])
+
     def test_tables_go_between_their_marks_and_nothing_else_changes(self):
         text = "a\n<!-- results:crld -->\nold\n<!-- /results:crld -->\nb\n"
         self.assertEqual(
