@@ -71,12 +71,45 @@ struct Program {
       errors: String(decoding: errorText.withLock { $0 }, as: UTF8.self))
   }
 
-  /// What comes through a pipe until it ends. Foundation's own call traps when a signal, such as
-  /// that of a child's end, interrupts it.
+  /// Runs a program whose standard error is a terminal.
+  ///
+  /// - Parameter type: what TERM says of it.
+  static func runOnTerminal(
+    _ name: String, _ arguments: [String], columns: UInt16, type: String = "xterm"
+  ) throws -> (status: Int32, errors: String) {
+    let mode = O_RDWR | O_NOCTTY | O_CLOEXEC
+    let controller = open("/dev/ptmx", mode)
+    try #require(controller >= 0)
+    defer { close(controller) }
+    // TIOCSPTLCK and TIOCGPTPEER (Linux, ioctl_tty(2)): macros that Swift does not see.
+    var isLocked: CInt = 0
+    var size = winsize(ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
+    try #require(ioctl(controller, 0x4004_5431, &isLocked) == 0)
+    try #require(ioctl(controller, UInt(TIOCSWINSZ), &size) == 0)
+    let terminal = ioctl(controller, 0x5441, mode)
+    try #require(terminal >= 0)
+    let process = process(name, arguments)
+    process.environment = ProcessInfo.processInfo.environment.merging(["TERM": type]) { $1 }
+    process.standardOutput = FileHandle.nullDevice
+    process.standardError = FileHandle(fileDescriptor: terminal)
+    let started = Swift.Result { try process.run() }
+    close(terminal)  // so that the program's own is the last one and the text ends with it
+    try started.get()
+    let text = everything(from: controller)
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: text, as: UTF8.self))
+  }
+
   static func everything(from pipe: Pipe) -> Data {
+    everything(from: pipe.fileHandleForReading.fileDescriptor)
+  }
+
+  /// What comes through a pipe or a terminal until it ends. Foundation's own call traps when a
+  /// signal, such as that of a child's end, interrupts it.
+  static func everything(from descriptor: Int32) -> Data {
     var (all, part) = (Data(), [UInt8](repeating: 0, count: 1 << 16))
     while true {
-      let count = read(pipe.fileHandleForReading.fileDescriptor, &part, part.count)
+      let count = read(descriptor, &part, part.count)
       if count > 0 { all.append(contentsOf: part[..<count]) }
       if count == 0 || (count < 0 && errno != EINTR) { return all }
     }

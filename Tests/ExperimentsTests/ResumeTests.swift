@@ -14,15 +14,7 @@ struct ResumeTests {
     try job.dump()
     let whole = try job.train(method, live: false, threads: 2, into: "whole", epochs: 3)
     for stop in 1...8 {
-      var steps = 0
-      let stopped = {
-        steps += 1
-        return steps == stop
-      }
-      #expect(throws: Stopped.self) {
-        try job.train(
-          method, live: false, threads: 2, into: "cut-\(stop)", epochs: 3, shouldStop: stopped)
-      }
+      job.stop(after: stop, method, into: "cut-\(stop)", epochs: 3)
       let resumed = try job.train(
         method, live: false, threads: 1, into: "cut-\(stop)", epochs: 3)
       #expect(resumed == whole, "stopped after step \(stop)")
@@ -42,10 +34,9 @@ struct ResumeTests {
     let job = try SmallJob(images: 80)  // three steps an epoch, ten batches of the test set
     defer { job.remove() }
     try job.dump()
-    func train(_ name: String, shouldStop: () -> Bool = { false }) throws -> Weights {
-      try job.train(
-        "kd", live: false, threads: 2, into: name, flags: [("eval_every", "1")],
-        shouldStop: shouldStop)
+    let flags = [(key: "eval_every", value: "1")]
+    func train(_ name: String) throws -> Weights {
+      try job.train("kd", live: false, threads: 2, into: name, flags: flags)
     }
     func lines(_ name: String) throws -> [[Double?]] {
       try job.text("\(name)/metrics.jsonl").split(separator: "\n").map { line in
@@ -57,13 +48,7 @@ struct ResumeTests {
       }
     }
     let whole = try train("whole")
-    var asked = 0
-    #expect(throws: Stopped.self) {
-      try train("cut") {
-        asked += 1
-        return asked == stop
-      }
-    }
+    job.stop(after: stop, "kd", into: "cut", flags: flags)
     let state = try SafeTensors.read(job.folder + "/cut/state.safetensors")
     #expect(state.metadata["step"] == (stop == 20 ? "6" : "3"))
     #expect(try lines("cut").count == (stop == 20 ? 1 : 0))

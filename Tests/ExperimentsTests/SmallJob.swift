@@ -89,14 +89,17 @@ struct SmallJob {
       recipe: nil, execution: execution, output: name.map { "\(folder)/\($0)" })
   }
 
-  /// Trains that many steps and stops, as a signal stops a run.
+  /// Trains that many steps and stops, as a signal stops a run; every tenth of the test set, where it
+  /// is evaluated, counts as a step.
   func stop(
-    after steps: Int, _ method: String, into name: String, epochs: Int = 2,
+    after steps: Int, _ method: String, into name: String, epochs: Int = 2, sets: [String] = [],
     flags: [(key: String, value: String)] = []
   ) {
     var done = 0
     #expect(throws: Stopped.self) {
-      try train(method, live: false, threads: 2, into: name, epochs: epochs, flags: flags) {
+      try train(
+        method, live: false, threads: 2, into: name, epochs: epochs, sets: sets, flags: flags
+      ) {
         done += 1
         return done == steps
       }

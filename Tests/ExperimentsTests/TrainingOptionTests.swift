@@ -38,16 +38,7 @@ struct TrainingOptionTests {
     let whole = try files(job, "whole")
     #expect(whole[0] != whole[1])
     for stop in [1, 2, 3, 5] {
-      var steps = 0
-      let stopped = {
-        steps += 1
-        return steps == stop
-      }
-      #expect(throws: Stopped.self) {
-        try job.train(
-          method, live: false, threads: 2, into: "cut-\(stop)", epochs: 3, sets: sets,
-          shouldStop: stopped)
-      }
+      job.stop(after: stop, method, into: "cut-\(stop)", epochs: 3, sets: sets)
       try job.train(method, live: false, threads: 1, into: "cut-\(stop)", epochs: 3, sets: sets)
       let same = try files(job, "cut-\(stop)") == whole
       #expect(same, "stopped after step \(stop)")
@@ -261,14 +252,7 @@ struct TrainingOptionTests {
     let job = try SmallJob(images: 80)
     defer { job.remove() }
     try job.dump()
-    var steps = 0
-    let stop = {
-      steps += 1
-      return steps == 4
-    }
-    #expect(throws: Stopped.self) {
-      try job.train("kd", live: false, threads: 2, into: "run", shouldStop: stop)
-    }
+    job.stop(after: 4, "kd", into: "run")
     let path = job.folder + "/run/state.safetensors"
     var state = try SafeTensors.read(path)
     let weight = try #require(state.tensors["weights.bn1.weight"])
