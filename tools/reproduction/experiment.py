@@ -1,5 +1,6 @@
 """What an experiment is: a command, what must be there before it, and the file that it leaves."""
 import dataclasses
+import fnmatch
 import json
 import os
 import pathlib
@@ -31,9 +32,14 @@ class Cache:
     def needs(self):
         return [self.teacher] if isinstance(self.teacher, Experiment) else []
 
+    @property
+    def options(self):
+        """What it is asked to hold, in the words of teacher-dump."""
+        return shlex.join(["--dataset", self.dataset, "--views", self.views, *self.flags])
+
     def change(self):
         """An option that it was dumped with and that is another now; None without one."""
-        return change(self.result, ["--views", self.views, *self.flags])
+        return change(self.result, shlex.split(self.options))
 
 
 @dataclasses.dataclass
@@ -52,6 +58,12 @@ class Experiment:
     is_background: bool = False
     is_tuning: bool = False  # decides a setting; no row of a table
 
+    def matches(self, pattern):
+        """Whether a pattern of --only means it. The published lengths take hours and want to be named:
+        a pattern that only takes them in, as *-s0 does, means the others."""
+        is_named = not self.is_background or "full" in pattern
+        return is_named and fnmatch.fnmatch(self.name, pattern)
+
     @property
     def needs(self):
         """What must be there before it can start: caches and other experiments."""
@@ -63,7 +75,13 @@ class Experiment:
         return RESULTS / f"{self.name}.json"
 
     def change(self):
-        """An option that its result was made with and that is another now; None without one."""
+        """An option, or the cache, that its result was made with and that is another now; None without
+        one."""
+        if self.cache and self.cache.result.exists():
+            then = read(self.result).get("summary", {}).get("cache_id")
+            now = read(self.cache.result)["info"]["cache_id"]
+            if then != now:
+                return f"the cache {then}, now {now}"
         return change(self.result, [*self.flags, "--seed", str(self.seed)])
 
     @property
@@ -75,15 +93,28 @@ class Experiment:
 def replace(path, text):
     """Writes a file that readers find whole, as it was or as it is, whatever ends this process."""
     temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
-    temporary.write_text(text)
-    temporary.replace(path)
+    try:
+        temporary.write_text(text)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def read(result):
+    """What a file of results says."""
+    try:
+        return json.loads(result.read_text())
+    except ValueError as error:
+        raise ReproductionError(f"{result} is damaged ({error}); take it from git, or delete it to run "
+                                "its experiment again") from None
 
 
 def change(result, declared):
     """The first option whose value in a result's command is not that of the words `declared`."""
     places = {"--data", "--output", "--cache", "--threads", "--teacher", "--dataset"}
     now = options(declared)
-    then = options(shlex.split(json.loads(result.read_text())["command"])[1:])
+    then = options(shlex.split(read(result)["command"])[1:])
     for option in {**then, **now}:
         if option not in places and now.get(option) != then.get(option):
             return f"{option} {then.get(option, 'left out')}, now {now.get(option, 'left out')}"

@@ -16,8 +16,9 @@ import threading
 import time
 
 from .experiment import (
-    PROJECT, RESULTS, TEACHERS, Cache, Experiment, ReproductionError, replace)
+    PROJECT, RESULTS, TEACHERS, Cache, Experiment, ReproductionError, read, replace)
 
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 FOLDERS = {"cifar10": "cifar-10-batches-bin", "cifar100": "cifar-100-binary"}
 
 
@@ -26,8 +27,6 @@ class Runner:
         self.options = options
         self.threads = max(1, (os.cpu_count() or 1) // options.parallel)
         self.programs = PROJECT / ".build" / "release"
-        self.source = None
-        self.repeated = set()  # names of finished experiments that are to be run again
         self.turn = threading.Condition()
         self.todo = []
         self.failures = []
@@ -39,31 +38,33 @@ class Runner:
         for program in ("student-train", "teacher-dump"):
             if not (self.programs / program).exists():
                 raise ReproductionError(f"{program} is not built; run swift build -c release")
-        self.source = {"commit": source_commit(),
-                       "program": digest(self.programs / "student-train")[:16]}
         if not self.options.no_commit:
+            git("var", "GIT_COMMITTER_IDENT")  # now, not after hours
             commit_leftovers()
-        if self.options.repeat:
-            self.repeated = {e.name for e in experiments}
         missing = [e for e in experiments if not self.is_done(e)]
         say(f"{len(experiments) - len(missing)} of {len(experiments)} experiments are done")
         self.todo = [job for job in with_needs(missing) if not self.is_done(job)]
         workers = [threading.Thread(target=self.work) for _ in range(self.options.parallel)]
-        for worker in workers:
-            worker.start()
         try:
+            for worker in workers:
+                worker.start()
             for worker in workers:
                 worker.join()
         except KeyboardInterrupt:
-            with self.turn:
-                self.is_stopping = True
-                for process in self.running:
-                    process.send_signal(signal.SIGINT)
+            self.stop()
             raise
-        if self.failures:
-            raise ReproductionError(
-                f"{len(self.failures)} failed, {len(self.todo)} were left; the first: "
-                f"{self.failures[0]}")
+        if self.failures or self.todo:
+            raise ReproductionError("; the first: ".join(
+                [f"{len(self.failures)} failed, {len(self.todo)} were left", *self.failures[:1]]))
+
+    def stop(self):
+        """The programs that run save and end, the others do not begin."""
+        for end in ENDS:  # a second one changes nothing; handlers are not inherited by programs
+            signal.signal(end, lambda *_: None)
+        with self.turn:
+            self.is_stopping = True
+            for process in self.running:
+                process.send_signal(signal.SIGINT)
 
     def work(self):
         """Takes the first job whose needs are there, until none can follow."""
@@ -79,8 +80,6 @@ class Runner:
                 self.running_jobs.add(job.name)
             try:
                 with self.alone(job):
-                    if job.name in self.repeated:
-                        self.forget(job)
                     if not self.is_done(job):  # by another process, since we looked
                         self.make(job) if isinstance(job, Cache) else self.finish(job)
             except Exception as error:
@@ -98,41 +97,57 @@ class Runner:
 
     def is_done(self, job):
         if isinstance(job, Experiment):
-            return job.result.exists() and job.name not in self.repeated
-        teacher = digest(weights(job.teacher))
-        return self.mark(job).exists() and teacher in ("", self.mark(job).read_text())
+            return job.result.exists()
+        if not all(self.is_done(need) for need in job.needs):
+            return False  # its teacher will be another
+        teacher, options = self.marked(job)
+        return options == job.options and digest(weights(job.teacher)) in ("", teacher)
 
     def mark(self, cache):
-        """Is there when the cache is whole, and holds the hash of its teacher's weights."""
+        """Is there when the cache is whole: the hash of its teacher's weights, and on the second line
+        what it was asked to hold."""
         return self.folder(cache) / "complete"
+
+    def marked(self, cache):
+        """Both lines of the mark, empty where there is none."""
+        text = self.mark(cache).read_text() if self.mark(cache).exists() else ""
+        teacher, _, options = text.partition("\n")
+        return teacher, options
 
     @contextlib.contextmanager
     def alone(self, job):
-        """Keeps other processes with the same --work from the job."""
+        """Keeps other processes with the same --work from the job, or waits for the one that has it."""
         path = self.options.work / "logs" / f"{job.name}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ReproductionError("another tools/reproduce is at it") from None
+            while not locked(lock):
+                if self.is_stopping:
+                    raise ReproductionError("another tools/reproduce is at it")
+                time.sleep(1)
             yield
-
-    def forget(self, experiment):
-        """Takes its result and its run away, so that it is run from the start."""
-        experiment.result.unlink(missing_ok=True)
-        shutil.rmtree(self.options.work / "runs" / experiment.name, ignore_errors=True)
-        self.repeated.discard(experiment.name)
 
     def finish(self, experiment):
         output = self.options.work / "runs" / experiment.name
         command = self.command(experiment, output)
         say(f"{now():%H:%M} {experiment.name}")
+        starts = self.starts(experiment, output)
         self.call(command, experiment.name)
         if experiment.keeps_weights:
             experiment.weights.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(output / "last.safetensors", experiment.weights)
-        self.keep(experiment, output, command)
+            part = experiment.weights.with_suffix(".part")
+            shutil.copyfile(output / "last.safetensors", part)
+            part.replace(experiment.weights)
+        self.keep(experiment, output, command, starts)
+
+    def starts(self, experiment, output):
+        """When and by what a run was begun and taken up again, this time among them; a run that has
+        ended is only looked at."""
+        file = self.options.work / "logs" / f"{experiment.name}.starts.json"
+        starts = json.loads(file.read_text()) if output.exists() and file.exists() else []
+        if not (output / "summary.json").exists():
+            starts.append(self.circumstances())
+            replace(file, json.dumps(starts))
+        return starts
 
     def command(self, e, output):
         command = [str(self.programs / "student-train"), "--data", str(self.data(e.dataset)),
@@ -145,9 +160,10 @@ class Runner:
 
     def make(self, cache):
         say(f"{now():%H:%M} cache {cache.name}")
-        folder = self.folder(cache)
-        if self.mark(cache).exists() and self.mark(cache).read_text() != "":
-            shutil.rmtree(folder)  # of other weights of its teacher, since it counts as missing
+        folder, circumstances = self.folder(cache), self.circumstances()
+        teacher = digest(self.teacher(cache.teacher))
+        if self.marked(cache)[0] not in ("", teacher):
+            shutil.rmtree(folder)  # of other weights of its teacher
         is_new = not folder.exists()
         command = [
             str(self.programs / "teacher-dump"), "--dataset", cache.dataset, "--data",
@@ -157,20 +173,23 @@ class Runner:
         start = time.monotonic()
         self.call(command, cache.name)
         seconds = time.monotonic() - start
-        self.mark(cache).write_text(digest(weights(cache.teacher)))
+        if digest(weights(cache.teacher)) != teacher:
+            raise ReproductionError(f"{weights(cache.teacher)} became another while it was dumped; "
+                                    f"delete {folder} and start again")
         facts = json.loads(subprocess.run(
             [str(self.programs / "teacher-dump"), "info", str(folder), "--json"], check=True,
-            text=True, capture_output=True).stdout)
+            text=True, capture_output=True, start_new_session=True).stdout)
         kept = ("cache_id", "content_hash", "views", "records", "bytes", "logit_codec",
                 "logit_bytes_per_view", "gradient_error", "teacher_top1")
-        if not is_new and cache.result.exists():
-            known = json.loads(cache.result.read_text())["info"]
-            if known["content_hash"] == facts["content_hash"]:
-                return  # the same cache, whose time an earlier, whole dump may have measured
-        self.write(cache, {
-            "name": cache.name, "command": shlex.join(self.shortened(command)),
-            "seconds": seconds if is_new else None,  # of a dump that nothing interrupted
-            "info": {key: facts.get(key) for key in kept}, **self.circumstances()})
+        known = read(cache.result)["info"]["content_hash"] if cache.result.exists() else None
+        # The same cache keeps the time that an earlier, whole dump may have measured.
+        if is_new or known != facts["content_hash"]:
+            self.write(cache, {
+                "name": cache.name, "command": shlex.join(self.shortened(command)),
+                "seconds": seconds if is_new else None,  # of a dump that nothing interrupted
+                "info": {key: facts.get(key) for key in kept}, **circumstances,
+                "finished": minute()})
+        replace(self.mark(cache), f"{teacher}\n{cache.options}")
 
     def folder(self, cache):
         return self.options.work / "caches" / cache.name
@@ -179,8 +198,9 @@ class Runner:
         """The weight file of a teacher."""
         path = weights(teacher)
         if not path.exists():
-            raise ReproductionError(
-                f"there is no {path}; give the folder of the published weights as --weights")
+            remedy = (f"delete {teacher.result} to train it again" if isinstance(teacher, Experiment)
+                      else "give the folder of the published weights as --weights")
+            raise ReproductionError(f"there is no {path}; {remedy}")
         return path
 
     def data(self, dataset):
@@ -208,19 +228,22 @@ class Runner:
             last = log.read_text(errors="replace").strip().rpartition("\n")[2]
             raise ReproductionError(f"ended with {status}: {last}; see {log}")
 
-    def keep(self, experiment, output, command):
+    def keep(self, experiment, output, command, starts):
         curve = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
         summary = json.loads((output / "summary.json").read_text())
-        say(f"{now():%H:%M} {experiment.name}: {summary['test_top1_last']:.2f} %")
+        several = {"starts": starts} if len(starts) > 1 else {}
         self.write(experiment, {
             "name": experiment.name, "family": experiment.family, "title": experiment.title,
             "dataset": experiment.dataset, "seed": experiment.seed,
             "command": shlex.join(self.shortened(command)), "summary": summary, "curve": curve,
-            **self.circumstances()})
+            **(starts[-1] if starts else {}), **several, "finished": minute()})
+        say(f"{now():%H:%M} {experiment.name}: {summary['test_top1_last']:.2f} %")
 
     def circumstances(self):
-        return {"machine": machine(self.threads), "finished": f"{now():%Y-%m-%d %H:%M} UTC",
-                **self.source}
+        """What is about to be run, and where. The programs are built together, so the hash of one names
+        both; the commit is that of the checkout."""
+        return {"started": minute(), "machine": machine(self.threads), "commit": source_commit(),
+                "program": digest(self.programs / "student-train")[:16]}
 
     def write(self, job, result):
         """Keeps what a job gave as a file of its own, with the weights of a teacher, and commits it."""
@@ -231,8 +254,7 @@ class Runner:
         files = [str(job.result)]
         if isinstance(job, Experiment) and job.keeps_weights:
             files.append(str(job.weights))
-        with self.turn:
-            keep(files, f"Result of {job.name}")
+        keep(files, f"Result of {job.name}")
 
     def shortened(self, command):
         """The command with names in place of this machine's paths."""
@@ -274,8 +296,8 @@ def with_needs(experiments):
 
 
 def say(text):
-    """Prints; who reads it may go away, the experiments go on."""
-    with contextlib.suppress(BrokenPipeError):
+    """Prints; who reads it may go away, a disk fill up: the experiments go on."""
+    with contextlib.suppress(OSError):
         print(text, flush=True)
 
 
@@ -283,17 +305,32 @@ def now():
     return datetime.datetime.now(datetime.timezone.utc)
 
 
+def minute():
+    return f"{now():%Y-%m-%d %H:%M} UTC"
+
+
+def locked(file):
+    """Whether we have the lock of an open file now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def git(*arguments):
-    done = subprocess.run(["git", "-C", str(PROJECT), *arguments], text=True, capture_output=True)
+    done = subprocess.run(["git", "-C", str(PROJECT), *arguments], text=True, capture_output=True,
+                          start_new_session=True)  # Ctrl-C ends no commit half way
     if done.returncode != 0:
-        raise ReproductionError(f"git {arguments[0]}: {done.stderr.strip()}; with --no-commit results "
-                                "are kept without git")
+        said = done.stderr.strip() or done.stdout.strip()
+        raise ReproductionError(
+            f"git {arguments[0]}: {said}; with --no-commit results are kept without git")
     return done.stdout.strip()
 
 
 def source_commit():
-    """The last commit of the programs' sources, with a + where they differ from it; None outside a
-    checkout."""
+    """The last commit of the sources in this checkout, with a + where they differ from it; None outside
+    of one."""
     places = ("--", "Sources", "Package.swift")
     try:
         commit = git("log", "-1", "--format=%h", "--abbrev=12", *places)
@@ -303,17 +340,22 @@ def source_commit():
 
 
 def keep(files, message):
-    """Commits those of some files that differ from the last commit; another process may have."""
-    git("add", "--", *files)
-    if git("status", "--porcelain", "--", *files):
-        git("commit", "--quiet", "-m", message, "--", *files)
+    """Commits those of some files that differ from the last commit, one process or thread at a time."""
+    with open(pathlib.Path(git("rev-parse", "--absolute-git-dir")) / "reproduce.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        git("add", "--", *files)
+        if git("status", "--porcelain", "--", *files):
+            git("commit", "--quiet", "-m", message, "--", *files)
 
 
 def commit_leftovers():
-    """Results that a process wrote and could not commit; not those that are missing."""
-    files = [str(path) for path in (*RESULTS.glob("*.json"), *TEACHERS.glob("*.safetensors"))]
-    if files:
-        keep(files, "Results that were not committed yet")
+    """Results that a process wrote and could not commit; not those that are missing, nor weights of a
+    teacher that has none yet."""
+    results = list(RESULTS.glob("*.json"))
+    teachers = [path for path in (TEACHERS / f"{result.stem}.safetensors" for result in results)
+                if path.exists()]
+    if results:
+        keep([str(path) for path in (*results, *teachers)], "Results that were not committed yet")
 
 
 def digest(path):

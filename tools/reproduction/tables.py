@@ -1,14 +1,13 @@
 """The tables of README.md, from the files in data/results."""
-import json
 import re
 import statistics
 
-from .experiment import PROJECT, ReproductionError, replace
+from .experiment import PROJECT, ReproductionError, read, replace
 
 README = PROJECT / "README.md"
 EMPTY = "No results yet."
 FIGURES = [("test_top1_last", "last"), ("test_top1_best", "best"), ("many_top1", "many"),
-           ("medium_top1", "medium"), ("few_top1", "few"), ("seconds", "core minutes")]
+           ("medium_top1", "medium"), ("few_top1", "few")]
 
 
 def write(experiments):
@@ -48,23 +47,6 @@ def family(experiments, name):
     return [e for e in experiments if e.family == name]
 
 
-def read(job):
-    return json.loads(job.result.read_text())
-
-
-def summary(experiment):
-    """The summary of a run, with the seconds of all its threads: runs have one thread or two."""
-    result = read(experiment)
-    figures = result["summary"]
-    if figures.get("seconds") is not None:
-        figures["seconds"] *= threads(result)
-    return figures
-
-
-def threads(result):
-    return result.get("machine", {}).get("threads", 1)
-
-
 def long_tailed(experiments, prefix):
     """With what each student gains over its teacher."""
     return table([e for e in experiments if e.name.startswith(prefix)], has_gains=True)
@@ -78,7 +60,7 @@ def table(experiments, has_gains=False):
             continue
         if e.title not in results:
             titles.append(e.title)
-        results.setdefault(e.title, []).append(summary(e))
+        results.setdefault(e.title, []).append(read(e.result)["summary"])
         published[e.title] = published.get(e.title) or e.published
         teachers[e.title] = e.cache.teacher if e.cache else None
     if not titles:
@@ -110,7 +92,7 @@ def gain(summaries, teacher):
     if teacher is None or not teacher.result.exists():
         return ""
     mean = statistics.mean(s["test_top1_last"] for s in summaries)
-    return f"{mean - read(teacher)['summary']['test_top1_last']:+.2f}"
+    return f"{mean - read(teacher.result)['summary']['test_top1_last']:+.2f}"
 
 
 def rates(experiments):
@@ -129,32 +111,43 @@ def rates(experiments):
 
 def tuned(experiments, prefix):
     """The error in the third epoch by the title of the run, which names the rate."""
-    return {e.title: f"{read(e)['curve'][2]['mse']:.4f}" for e in experiments
+    return {e.title: f"{read(e.result)['curve'][2]['mse']:.4f}" for e in experiments
             if e.name.startswith(prefix) and e.result.exists()}
 
 
 def cost(experiments):
-    """Core minutes of students with a cache, its dump among them, and with the teacher live."""
+    """Core minutes of students with a cache, its dump among them, and with the teacher live, of runs by
+    the program that made the dump: times of several engines are no comparison."""
     by_name = {e.name: e for e in experiments}
     pairs = [[by_name[f"cache-{key}-s{seed}"] for key in ("16", "live")] for seed in (1, 2)]
     dump = pairs[0][0].cache
-    pairs = [pair for pair in pairs if all(e.result.exists() for e in pair)]
-    if not pairs or not dump.result.exists():
+    if not dump.result.exists():
         return EMPTY
-    dumped = read(dump)
-    if dumped["seconds"] is None:
-        return "The dump was interrupted, its time is not known."
+    dumped = read(dump.result)
+    pairs = [[read(e.result) for e in pair] for pair in pairs if all(e.result.exists() for e in pair)]
+    pairs = [pair for pair in pairs if engine(dumped) and {engine(dumped)} == set(map(engine, pair))]
+    if not pairs or dumped["seconds"] is None:
+        return "There is no whole dump with runs of both kinds by the same program."
     first = dumped["seconds"] * threads(dumped)
-    # Times of one engine, where a pair has that of the dump: those of others are no comparison.
-    program = dumped.get("program")
-    alike = [pair for pair in pairs if all(read(e).get("program") == program for e in pair)]
-    cached, live = (statistics.mean(summary(e)["seconds"] for e in runs)
-                    for runs in zip(*(alike or pairs)))
+    cached, live = (statistics.mean(run["summary"]["seconds"] * threads(run) for run in runs)
+                    for runs in zip(*pairs))
     lines = markdown(["students", "with the cache, core minutes", "with the teacher live", "ratio"])
     for count in (1, 3, 8):
         ours, theirs = (first + count * cached) / 60, count * live / 60
         lines.append(row([str(count), f"{ours:.1f}", f"{theirs:.1f}", f"{theirs / ours:.2f}"]))
     return "\n".join(lines)
+
+
+def engine(result):
+    """The program that made a result with one number of threads; None where there were several, or it
+    is not known."""
+    starts = result.get("starts", [result])
+    made = {(start.get("program"), threads(start)) for start in starts}
+    return made.pop()[0] if len(made) == 1 else None
+
+
+def threads(result):
+    return result.get("machine", {}).get("threads", 1)
 
 
 def markdown(head):
@@ -170,7 +163,5 @@ def spread(key, summaries):
     values = [s[key] for s in summaries if s.get(key) is not None]
     if not values:
         return "–"
-    if key == "seconds":
-        return f"{statistics.mean(values) / 60:.0f}"
     deviation = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.2f}{deviation}"

@@ -1,11 +1,16 @@
 """The experiments of tools/reproduce and the tables that are made of their results."""
 import argparse
 import contextlib
+import dataclasses
 import json
 import os
 import pathlib
+import signal
+import subprocess
 import sys
 import tempfile
+import threading
+import time
 import unittest
 from unittest import mock
 
@@ -42,7 +47,7 @@ class ReproductionTests(unittest.TestCase):
                                        "many_top1": top1}})  # a balanced set is all many
             # (69 + 71) / 2, and the root of ((1 + 1) / (2 - 1)).
             self.assertEqual(
-                tables.table(rows).splitlines()[2], "| KD | 2 | 70.00 ± 1.41 | 2 | 70.66 |")
+                tables.table(rows).splitlines()[2], "| KD | 2 | 70.00 ± 1.41 | 70.66 |")
 
     def test_a_student_is_compared_with_its_teacher(self):
         with results() as keep:
@@ -58,9 +63,10 @@ class ReproductionTests(unittest.TestCase):
     def test_the_cost_counts_the_dump_once(self):
         with results() as keep:
             by_name = {e.name: e for e in self.experiments}
-            keep(by_name["cache-16-s1"].cache, {"seconds": 300, "machine": {"threads": 2}})
-            keep(by_name["cache-16-s1"], {"summary": {"seconds": 600}, "machine": {"threads": 2}})
-            keep(by_name["cache-live-s1"], {"summary": {"seconds": 1800}})
+            two = {"program": "new", "machine": {"threads": 2}}
+            keep(by_name["cache-16-s1"].cache, {"seconds": 300, **two})
+            keep(by_name["cache-16-s1"], {"summary": {"seconds": 600}, **two})
+            keep(by_name["cache-live-s1"], {"summary": {"seconds": 1800}, "program": "new"})
             # 10 + 20 n core minutes against 30 n.
             self.assertEqual(
                 tables.cost(self.experiments).splitlines()[2:],
@@ -71,8 +77,9 @@ class ReproductionTests(unittest.TestCase):
         with results() as keep:
             by_name = {e.name: e for e in self.experiments}
             keep(by_name["cache-16-s1"].cache, {"seconds": 300, "program": "new"})
-            for name, seconds, program in [("16-s1", 900, "old"), ("live-s1", 2100, "old"),
-                                           ("16-s2", 600, "new"), ("live-s2", 1200, "new")]:
+            runs = {"16-s1": (900, "old"), "live-s1": (2100, "old"),
+                    "16-s2": (600, "new"), "live-s2": (1200, "new")}
+            for name, (seconds, program) in runs.items():
                 keep(by_name[f"cache-{name}"],
                      {"summary": {"seconds": seconds}, "program": program})
             # 5 + 10 n core minutes against 20 n.
@@ -80,6 +87,16 @@ class ReproductionTests(unittest.TestCase):
                 tables.cost(self.experiments).splitlines()[2:],
                 ["| 1 | 15.0 | 20.0 | 1.33 |", "| 3 | 35.0 | 60.0 | 1.71 |",
                  "| 8 | 85.0 | 160.0 | 1.88 |"])
+            # The seconds of a run that went on with other threads mean nothing.
+            both = [{"program": "new", "machine": {"threads": threads}} for threads in (1, 2)]
+            keep(by_name["cache-live-s2"],
+                 {"summary": {"seconds": 1200}, "program": "new", "starts": both})
+            self.assertIn("no whole dump", tables.cost(self.experiments))
+            # Nor do those of programs that nobody noted.
+            for name in ("16-s1", "live-s1"):
+                keep(by_name[f"cache-{name}"], {"summary": {"seconds": 600}})
+            keep(by_name["cache-16-s1"].cache, {"seconds": 300})
+            self.assertIn("no whole dump", tables.cost(self.experiments))
 
     def test_tables_go_between_their_marks_and_nothing_else_changes(self):
         text = "a\n<!-- results:crld -->\nold\n<!-- /results:crld -->\nb\n"
@@ -135,6 +152,41 @@ class ReproductionTests(unittest.TestCase):
                 keep(job, {"command": "student-train --data DATA/x " + command})
                 self.assertEqual(job.change(), change)
 
+    def test_a_result_of_another_cache_is_named(self):
+        cache = experiment.Cache("store", pathlib.Path("weights"), "cifar100", "weak:1")
+        job = run("kd", "KD", cache=cache)
+        with results() as keep:
+            keep(job, {"command": "student-train --seed 0", "summary": {"cache_id": "a"}})
+            self.assertIsNone(job.change())
+            keep(cache, {"info": {"cache_id": "b"}})
+            self.assertEqual(job.change(), "the cache a, now b")
+
+    def test_a_damaged_result_is_named(self):
+        with results():
+            job = run("kd", "KD")
+            job.result.write_text("{")
+            for look in (job.change, lambda: tables.table([job])):
+                with self.assertRaisesRegex(experiment.ReproductionError, "kd.json is damaged"):
+                    look()
+
+    def test_a_file_that_cannot_be_replaced_stays_and_nothing_is_left(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "a.json")
+            path.write_text("before")
+            with mock.patch.object(pathlib.Path, "replace", side_effect=OSError("full")):
+                with self.assertRaises(OSError):
+                    experiment.replace(path, "after")
+            self.assertEqual((os.listdir(folder), path.read_text()), (["a.json"], "before"))
+
+    def test_the_published_lengths_want_to_be_named(self):
+        def named(pattern):
+            return [e.name for e in self.experiments if e.is_background and e.matches(pattern)]
+
+        self.assertEqual(named("*-s0") + named("crld-*") + named("*"), [])
+        self.assertEqual(named("bkd-full-*"),
+                         ["bkd-full-teacher", "bkd-full-kd-s0", "bkd-full-bkd-s0"])
+        self.assertEqual(named("crld-full-kd-s0"), ["crld-full-kd-s0"])
+
     def test_what_is_done_needs_no_cache(self):
         with results() as keep, work_folder() as options:
             cache = experiment.Cache("store", pathlib.Path("missing"), "cifar100", "weak:1")
@@ -155,40 +207,58 @@ class ReproductionTests(unittest.TestCase):
             self.assertFalse(tested.is_done(cache))
             weights.write_text("abc")
             # FIPS 180-2, appendix B.1
-            mark.write_text("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+            mark.write_text("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n"
+                            "--dataset cifar100 --views weak:1")
             self.assertTrue(tested.is_done(cache))
+            self.assertFalse(tested.is_done(dataclasses.replace(cache, views="weak:2")))
             weights.write_text("abd")
             self.assertFalse(tested.is_done(cache))
 
-    def test_a_job_of_another_process_is_left_to_it(self):
-        with results(), work_folder() as options:
-            job = run("kd", "KD")
-            tested = a_runner(options)
-            tested.finish = lambda job: self.fail("two processes at one run")
-            with a_runner(options).alone(job), contextlib.redirect_stdout(None):
-                with self.assertRaisesRegex(experiment.ReproductionError, "another"):
-                    tested.run([job])
-
-    def test_a_repeated_experiment_begins_anew_when_its_turn_comes(self):
+    def test_a_cache_is_not_done_before_its_teacher(self):
         with results() as keep, work_folder() as options:
-            jobs = [run("kd", "KD"), run("ce", "CE")]
-            for job in jobs:
-                keep(job, {"age": "old"})
-                (options.work / "runs" / job.name).mkdir(parents=True)
-            options.parallel, options.repeat = 1, True
+            teacher = run("teacher", "CE")
+            cache = experiment.Cache("store", teacher, "cifar100", "weak:1")
             tested = a_runner(options)
+            tested.mark(cache).parent.mkdir(parents=True)
+            tested.mark(cache).write_text(f"of the last teacher\n{cache.options}")
+            self.assertFalse(tested.is_done(cache))
+            keep(teacher, {})
+            self.assertTrue(tested.is_done(cache))  # whose weights are not here: nothing is known
 
-            def finish(job):
-                self.assertFalse(job.result.exists() or (options.work / "runs" / job.name).exists())
-                if job is jobs[0]:
-                    self.assertTrue(jobs[1].result.exists())
-                keep(job, {"age": "new"})
+    def test_a_job_of_another_process_is_left_to_it(self):
+        with results() as keep, work_folder() as options:
+            job = run("kd", "KD")
+            tested, other = a_runner(options), a_runner(options)
+            tested.finish = lambda job: self.fail("two processes at one run")
+            with other.alone(job), contextlib.redirect_stdout(None):
+                waiting = threading.Thread(target=tested.run, args=([job],))
+                waiting.start()
+                waiting.join(0.2)
+                self.assertTrue(waiting.is_alive())
+                keep(job, {})
+            waiting.join()
+            self.assertEqual((tested.failures, tested.todo), ([], []))
 
-            tested.finish = finish
+    def test_a_run_names_all_that_it_was_made_by(self):
+        with results() as keep, work_folder() as options:
+            job, tested = run("kd", "KD"), a_runner(options)
+            output = options.work / "runs" / job.name
+            (options.work / "logs").mkdir()
+            seen = []
+            for program in ("first", "second"):
+                (options.work / "student-train").write_text(program)
+                seen = tested.starts(job, output)
+                output.mkdir(parents=True, exist_ok=True)
+            # SHA-256 of the words
+            self.assertEqual([start["program"] for start in seen],
+                             ["a7937b64b8caa58f", "16367aacb67a4a01"])
+            (output / "metrics.jsonl").touch()
+            (output / "summary.json").write_text('{"test_top1_last": 1}')
+            (options.work / "student-train").write_text("a third one, which only finds it done")
             with contextlib.redirect_stdout(None):
-                tested.run(jobs)
-            self.assertEqual([json.loads(job.result.read_text())["age"] for job in jobs],
-                             ["new", "new"])
+                tested.keep(job, output, [], tested.starts(job, output))
+            kept = experiment.read(job.result)
+            self.assertEqual((kept["program"], len(kept["starts"])), ("16367aacb67a4a01", 2))
 
     def test_results_that_were_left_are_committed_and_no_deletion_is(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -205,10 +275,14 @@ class ReproductionTests(unittest.TestCase):
                 (store / "gone.json").unlink()
                 (store / "new.json").write_text("{}")
                 (store / "half.part").write_text("{")
+                (store / "teachers").mkdir()
+                (store / "teachers" / "new.safetensors").touch()
+                (store / "teachers" / "unfinished.safetensors").touch()
                 runner.commit_leftovers()
                 runner.commit_leftovers()  # nothing is left: no error
                 self.assertEqual(runner.git("ls-files").split(),
-                                 ["results/gone.json", "results/new.json"])
+                                 ["results/gone.json", "results/new.json",
+                                  "results/teachers/new.safetensors"])
                 with self.assertRaisesRegex(experiment.ReproductionError, "git add: .*missing"):
                     runner.keep([str(store / "missing.json")], "message")
 
@@ -263,15 +337,66 @@ class ReproductionTests(unittest.TestCase):
                 program.chmod(0o755)
                 keep(cache, {"seconds": 90, "info": {"content_hash": known}})
                 tested = runner.Runner(argparse.Namespace(
-                    parallel=1, work=work, data=work, weights=work, no_commit=True,
-                    repeat=False))
+                    parallel=1, work=work, data=work, weights=work, no_commit=True))
                 tested.programs, tested.data = work, lambda dataset: work
-                tested.source = {}
                 tested.folder(cache).mkdir(parents=True)  # begun by a dump that was stopped
                 with mock.patch.object(runner, "RESULTS", experiment.RESULTS):
                     with contextlib.redirect_stdout(None):
                         tested.make(cache)
                 self.assertEqual(json.loads(cache.result.read_text())["seconds"], seconds)
+                self.assertTrue(tested.is_done(cache))
+
+    def test_a_dump_is_done_when_its_result_is_there(self):
+        cache = experiment.Cache("store", pathlib.Path(__file__), "cifar100", "weak:1")
+        with results(), work_folder() as options:
+            program = options.work / "teacher-dump"
+            program.write_text("""#!/bin/sh\n[ "$1" != info ]\n""")
+            program.chmod(0o755)
+            tested = a_runner(options)
+            tested.data = lambda dataset: options.work
+            tested.folder(cache).mkdir(parents=True)
+            with contextlib.redirect_stdout(None), self.assertRaises(subprocess.CalledProcessError):
+                tested.make(cache)
+            self.assertFalse(tested.is_done(cache))
+
+    def test_a_cache_whose_teacher_changed_meanwhile_is_refused(self):
+        with results(), work_folder() as options:
+            weights = options.work / "weights"
+            weights.write_text("one")
+            cache = experiment.Cache("store", weights, "cifar100", "weak:1")
+            program = options.work / "teacher-dump"
+            program.write_text(f"#!/bin/sh\necho two > {weights}\n")
+            program.chmod(0o755)
+            tested = a_runner(options)
+            tested.data = lambda dataset: options.work
+            with contextlib.redirect_stdout(None):
+                with self.assertRaisesRegex(experiment.ReproductionError, "became another"):
+                    tested.make(cache)
+            self.assertFalse(tested.mark(cache).exists())
+
+    def test_a_second_signal_does_not_keep_the_rest_running(self):
+        with work_folder() as options:
+            tested, program = a_runner(options), mock.Mock()
+            tested.running.add(program)
+            handlers = {end: signal.getsignal(end) for end in runner.ENDS}
+            is_held = threading.Event()
+
+            def another():
+                with tested.turn:
+                    is_held.set()
+                    time.sleep(0.1)
+                    os.kill(os.getpid(), signal.SIGINT)
+                    time.sleep(0.1)
+
+            threading.Thread(target=another).start()
+            is_held.wait()
+            try:
+                tested.stop()
+            finally:
+                for end, handler in handlers.items():
+                    signal.signal(end, handler)
+            self.assertTrue(tested.is_stopping)
+            program.send_signal.assert_called_once_with(signal.SIGINT)
 
 
 def run(name, title, **fields):
@@ -286,7 +411,7 @@ def work_folder():
         for program in ("student-train", "teacher-dump"):
             (work / program).touch()
         yield argparse.Namespace(
-            parallel=2, work=work, data=work, weights=work, no_commit=True, repeat=False)
+            parallel=2, work=work, data=work, weights=work, no_commit=True)
 
 
 def a_runner(options):
