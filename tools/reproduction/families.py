@@ -204,8 +204,8 @@ def cache():
     """What the size of the pool of views and the precision of logits do to a student.
 
     CIFAR-100-LT, resnet32_s of the family bkd teaches resnet20_s by BKD, 24 epochs. All 162 views
-    serve every weak round there is (weak:all), and 24 epochs see the first 24 of them: the cache of
-    the family bkd holds these, and the student's bits are the same.
+    (weak:all) serve every weak round, and 24 epochs see the rounds 0 to 23, each a draw from them: the
+    cache of the family bkd, weak:40, holds these, and the student's bits are the same.
     """
     teacher = long_tailed_teacher("cifar100")
     part = ("--subset", "exp:100")
