@@ -33,13 +33,13 @@ class Cache:
         return [self.teacher] if isinstance(self.teacher, Experiment) else []
 
     @property
-    def options(self):
+    def request(self):
         """What it is asked to hold, in the words of teacher-dump."""
-        return shlex.join(["--dataset", self.dataset, "--views", self.views, *self.flags])
+        return ["--dataset", self.dataset, "--views", self.views, *self.flags]
 
     def change(self):
         """An option that it was dumped with and that is another now; None without one."""
-        return change(self.result, shlex.split(self.options))
+        return change(self.result, self.request)
 
 
 @dataclasses.dataclass

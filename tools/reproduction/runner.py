@@ -100,8 +100,8 @@ class Runner:
             return job.result.exists()
         if not all(self.is_done(need) for need in job.needs):
             return False  # its teacher will be another
-        teacher, options = self.marked(job)
-        return options == job.options and digest(weights(job.teacher)) in ("", teacher)
+        teacher, request = self.marked(job)
+        return request == shlex.join(job.request) and digest(weights(job.teacher)) in ("", teacher)
 
     def mark(self, cache):
         """Is there when the cache is whole: the hash of its teacher's weights, and on the second line
@@ -111,8 +111,8 @@ class Runner:
     def marked(self, cache):
         """Both lines of the mark, empty where there is none."""
         text = self.mark(cache).read_text() if self.mark(cache).exists() else ""
-        teacher, _, options = text.partition("\n")
-        return teacher, options
+        teacher, _, request = text.partition("\n")
+        return teacher, request
 
     @contextlib.contextmanager
     def alone(self, job):
@@ -120,10 +120,12 @@ class Runner:
         path = self.options.work / "logs" / f"{job.name}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(path, "w") as lock:
-            while not locked(lock):
-                if self.is_stopping:
-                    raise ReproductionError("another tools/reproduce is at it")
-                time.sleep(1)
+            if not locked(lock):
+                say(f"{job.name}: another tools/reproduce is at it, waiting")
+                while not locked(lock):
+                    if self.is_stopping:
+                        raise ReproductionError("another tools/reproduce is at it")
+                    time.sleep(1)
             yield
 
     def finish(self, experiment):
@@ -166,10 +168,9 @@ class Runner:
             shutil.rmtree(folder)  # of other weights of its teacher
         is_new = not folder.exists()
         command = [
-            str(self.programs / "teacher-dump"), "--dataset", cache.dataset, "--data",
+            str(self.programs / "teacher-dump"), *cache.request, "--data",
             str(self.data(cache.dataset)), "--teacher", str(self.teacher(cache.teacher)),
-            "--views", cache.views, *cache.flags, "--threads", str(self.threads),
-            "--cache", str(folder)]
+            "--threads", str(self.threads), "--cache", str(folder)]
         start = time.monotonic()
         self.call(command, cache.name)
         seconds = time.monotonic() - start
@@ -189,7 +190,7 @@ class Runner:
                 "seconds": seconds if is_new else None,  # of a dump that nothing interrupted
                 "info": {key: facts.get(key) for key in kept}, **circumstances,
                 "finished": minute()})
-        replace(self.mark(cache), f"{teacher}\n{cache.options}")
+        replace(self.mark(cache), f"{teacher}\n{shlex.join(cache.request)}")
 
     def folder(self, cache):
         return self.options.work / "caches" / cache.name
