@@ -37,7 +37,7 @@ package func normalization(
 
 /// Prints on standard output. A reader that went away ends the program quietly, a full disk with 74.
 package func printResult(_ text: String, terminator: String = "\n") {
-  guard !writeAll(text + terminator, to: STDOUT_FILENO) else { return }
+  guard !writeAll(withoutControls(text) + terminator, to: STDOUT_FILENO) else { return }
   let isGone = errno == EPIPE
   leave(
     Failure(

@@ -3,15 +3,16 @@ import Synchronization
 
 /// Turns signals into wishes that a program grants at its next safe place.
 ///
-/// The first SIGINT or SIGTERM, and SIGUSR2, ask to stop; SIGUSR1 asks for a checkpoint. A second
-/// SIGINT, or a second SIGTERM, ends the program at once.
+/// The first SIGINT or SIGTERM, SIGUSR2, and the SIGHUP of a terminal that goes away ask to stop;
+/// SIGUSR1 asks for a checkpoint. A second SIGINT, or a second SIGTERM, ends the program at once.
 package final class StopSignals: Sendable {
   private static let received = Atomic<Int32>(0)
   private static let checkpoint = Atomic<Bool>(false)
 
   package init() {
     // Only what is allowed in a handler: atomics, and putting the default action back.
-    for number in [SIGINT, SIGTERM] {
+    // Under nohup nobody minds a terminal that goes away.
+    for number in [SIGINT, SIGTERM] + (Self.isIgnored(SIGHUP) ? [] : [SIGHUP]) {
       signal(number) { number in
         StopSignals.received.store(number, ordering: .relaxed)
         signal(number, SIG_DFL)
@@ -26,6 +27,13 @@ package final class StopSignals: Sendable {
     }
   }
 
+  private static func isIgnored(_ number: Int32) -> Bool {
+    var action = sigaction()
+    guard sigaction(number, nil, &action) == 0 else { return false }
+    // SIG_IGN is the address 1.
+    return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+  }
+
   /// The signal that asked to stop, if there was one.
   package var pending: Int32? {
     let number = StopSignals.received.load(ordering: .relaxed)
@@ -37,7 +45,7 @@ package final class StopSignals: Sendable {
     StopSignals.checkpoint.exchange(false, ordering: .relaxed)
   }
 
-  /// The status of a program that stops because of the signal: 130 or 143, and 75, try again, after
+  /// The status of a program that stops because of the signal: 130, 143 or 129, and 75, try again, after
   /// SIGUSR2, with which batch systems take a machine away.
   package var status: Int32 {
     switch pending {

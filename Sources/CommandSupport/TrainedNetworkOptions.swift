@@ -39,6 +39,12 @@ package struct NetworkOptions: ParsableArguments {
     guard let text = try dataset ?? SafeTensors.read(path).metadata["dataset"] else {
       throw Failure(Status.usage, "\(path) does not say its data set; name it with --dataset")
     }
+    if dataset == nil, DatasetName(rawValue: canonicalDataset(text)) == nil {
+      throw Failure(
+        Status.data,
+        "\(path) was trained on \(text), which is no data set here; name the one that it fits with "
+          + "--dataset")
+    }
     let name = try DatasetName(parsing: canonicalDataset(text))
     let (mean, std) = try normalization("", mean: mean, std: std)
     let network = try LoadedNetwork(

@@ -2,20 +2,39 @@ package import Datasets
 package import TeacherCache
 
 extension CacheReader {
-  /// The key under which a view is stored: its own, or for a weak round that is not there the crop
-  /// that it draws.
+  /// The data set that the cache was made of.
+  ///
+  /// - Throws: `CacheError.version` for one that this program does not know.
+  var datasetInfo: DatasetInfo {
+    get throws {
+      guard let name = DatasetName(rawValue: identity.dataset) else {
+        throw CacheError.version(
+          path: directory, found: "for the data set \(identity.dataset)",
+          expected: "those for \(DatasetName.allCases.map(\.rawValue).joined(separator: ", "))")
+      }
+      return name.info
+    }
+  }
+
+  /// The key under which a view's logits, or its features at a tap, are stored: its own, or for a weak
+  /// round that is not there the crop that it draws.
   ///
   /// - Throws: `DatasetError` for a crop that images of this data set do not have.
-  package func storedKey(_ key: ViewKey) throws -> ViewKey {
-    let info = try DatasetName(parsing: identity.dataset).info
+  package func storedKey(_ key: ViewKey, tap: String? = nil) throws -> ViewKey {
+    let info = try datasetInfo
     try key.view.check(in: info)
-    guard !holds(key), case .weak(let round) = key.view,
+    guard !holds(key, tap: tap), case .weak(let round) = key.view,
       UInt32(exactly: key.image) != nil
     else { return key }
     let number = ViewChoice.weakCrop(
       image: key.image, round: round, seed: identity.viewSeed, info: info)
     let crop = ViewKey(image: key.image, view: .crop(number))
-    return holds(crop) ? crop : key
+    return holds(crop, tap: tap) ? crop : key
+  }
+
+  /// The taps whose features of a view are stored, under whichever key.
+  package func taps(of key: ViewKey) throws -> [TapShape] {
+    try contents.taps.filter { holds(try storedKey(key, tap: $0.tap), tap: $0.tap) }
   }
 
   /// Views whose logits are stored, unit by unit, image by image; at most `limit` of them, evenly

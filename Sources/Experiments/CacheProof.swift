@@ -80,16 +80,9 @@ package struct CacheProof {
       loaded.network, normalization: loaded.normalization, renderer: renderer, on: execution)
   }
 
-  /// How far a faithful teacher may be off: half a step of the codec, the rounding of its numbers,
-  /// and what another kernel level may change.
-  private var tolerance: Double {
-    switch cache.identity.logits {
-    case .fp32: 1e-3
-    case .fp16: 0.0313 + 1e-3  // half an ulp below 64
-    case .q8: 0.06 + 1e-3
-    case .coarse: 0.125 + 1e-3
-    }
-  }
+  /// How far a faithful teacher may be off: half a step of the codec, or the rounding as it was, and
+  /// what another kernel level may change.
+  private var tolerance: Double { cache.info.logitErrorBound + 1e-3 }
 }
 
 extension CacheReader {
@@ -97,9 +90,9 @@ extension CacheReader {
   ///
   /// - Throws: `CacheError.mismatch` if these are not the images that the cache was made of.
   func renderer(dataPath: String) throws -> ViewRenderer {
-    let name = try DatasetName(parsing: identity.dataset)
-    let train = try ImageDataset.loadTrain(name, from: dataPath)
-    try identity.require(name.info, hash: train.contentHash())
-    return ViewRenderer(images: train, info: name.info, seed: identity.viewSeed)
+    let info = try datasetInfo
+    let train = try ImageDataset.loadTrain(info.name, from: dataPath)
+    try require(info, count: train.count, hash: train.contentHash())
+    return ViewRenderer(images: train, info: info, seed: identity.viewSeed)
   }
 }

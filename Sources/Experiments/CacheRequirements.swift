@@ -28,8 +28,7 @@ struct CacheRequirements {
     featureViewSet = featureViews
     subset = settings.subset
     let rounds = RoundSchedule(views: views, plain: settings.plainViews)
-    let featureRounds = RoundSchedule(
-      views: featureViews, plain: settings.plainViews || featureViews == ViewSet(plain: true))
+    let featureRounds = RoundSchedule(featureViews: featureViews, plain: settings.plainViews)
     for phase in plan.phases {
       let epochs =
         phase.steps.lowerBound / plan.stepsPerEpoch...(phase.steps.upperBound - 1)
@@ -101,7 +100,7 @@ struct CacheRequirements {
   ) -> String {
     var words = [
       "teacher-dump --dataset \(identity.dataset) --data \(shellWord(dataPath))",
-      "--teacher FILE --arch \(identity.teacherArchitecture)",
+      "--teacher FILE --arch \(shellWord(identity.teacherArchitecture))",
       "--mean \(Self.list(identity.teacherMean)) --std \(Self.list(identity.teacherStd))",
       flags(identity), "--logits \(identity.logits.rawValue)",
     ]

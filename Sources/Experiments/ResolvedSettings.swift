@@ -1,4 +1,5 @@
 package import Datasets
+import Networks
 
 /// Settings with what was said explicitly, after flag, `--set`, recipe and default were weighed.
 package struct ResolvedSettings: Sendable {
@@ -7,6 +8,8 @@ package struct ResolvedSettings: Sendable {
   package let explicit: Set<String>
   /// What the run was made from whose config.yaml the recipe is; empty otherwise.
   package let recipeInputs: [String: String]
+  /// The recipe's file and what it says, by key.
+  private let recipe: (path: String, settings: [String: String])
 
   /// - Parameters:
   ///   - flags: (key, value) of the flags that were given.
@@ -27,14 +30,18 @@ package struct ResolvedSettings: Sendable {
     for (key, _) in fromRecipe where !SettingKey.all.contains(where: { $0.name == key }) {
       throw SettingError(.recipe, "\(recipe?.path ?? ""): " + Self.unknownKey(key, SettingKey.all))
     }
+    explicit = Set(given.map(\.key))
+    recipeInputs = recipe?.inputs ?? [:]
+    self.recipe = (
+      recipe?.path ?? "",
+      Dictionary(fromRecipe.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
+    )
+    let (explicit, said) = (explicit, self.recipe)
     func last(_ key: String) -> String? {
-      given.last { $0.key == key }?.value ?? fromRecipe.last { $0.key == key }?.value
+      given.last { $0.key == key }?.value ?? said.settings[key]
     }
-    /// An error in a value of the recipe says so, and in which file.
     func refusal(_ key: String, _ text: String) -> SettingError {
-      given.contains { $0.key == key }
-        ? SettingError(.usage, text)
-        : SettingError(.recipe, "\(recipe?.path ?? ""): \(text)")
+      Self.refusal(key, text, explicit, said)
     }
     guard let methodText = last("method") else {
       throw SettingError(
@@ -46,8 +53,12 @@ package struct ResolvedSettings: Sendable {
       throw refusal(
         "method", unknown("method", methodText, MethodName.allCases.map(\.rawValue)).description)
     }
-    guard let student = last("student") else {
+    guard let studentText = last("student") else {
       throw SettingError(.usage, "--student is missing; name a network such as resnet20")
+    }
+    let student: String
+    do { student = try Architecture.canonical(studentText) } catch {
+      throw refusal("student", error.description)
     }
     let name: DatasetName
     if let dataset {
@@ -84,27 +95,39 @@ package struct ResolvedSettings: Sendable {
       }
       try setting.read(value, &settings)
     }
-    settings.dataset = name
+    (settings.dataset, settings.student) = (name, student)
     if let hint = method.ownDrops {
-      // What says that there are none is no contradiction: scripts give one line to every method.
+      // What says that there are none is no contradiction: scripts give one line to every method. Of a
+      // recipe for another method they are put aside.
+      let isOwn = !explicit.contains("method")
       let drops = [("milestones", "none"), ("warmup_epochs", "0")].first { key, none in
-        given.contains { $0.key == key && $0.value != none }
+        given.contains { $0.key == key && !isNothing($0.value, none) }
+          || (isOwn && !isNothing(said.settings[key], none))
       }?.0
       if let drops {
-        throw SettingError(
-          .usage,
-          "\(drops) does not go with \(method.rawValue): \(hint)")
+        throw refusal(drops, "\(drops) does not go with \(method.rawValue): \(hint)")
       }
       settings.milestones = []
       settings.warmupEpochs = 0
     }
-    do { try settings.settle(explicit: Set(given.map(\.key))) } catch {
+    do { try settings.settle(explicit: explicit, recipe: said.settings) } catch {
       throw error.kind == .recipe
-        ? SettingError(.recipe, "\(recipe?.path ?? ""): \(error.description)") : error
+        ? SettingError(.recipe, "\(said.path): \(error.description)") : error
     }
     self.settings = settings
-    explicit = Set(given.map(\.key))
-    recipeInputs = recipe?.inputs ?? [:]
+  }
+
+  /// The error about a key's value: one in the recipe says so, and in which file.
+  func refusal(_ key: String, _ text: String) -> SettingError {
+    Self.refusal(key, text, explicit, recipe)
+  }
+
+  private static func refusal(
+    _ key: String, _ text: String, _ explicit: Set<String>,
+    _ recipe: (path: String, settings: [String: String])
+  ) -> SettingError {
+    explicit.contains(key) || recipe.settings[key] == nil
+      ? SettingError(.usage, text) : SettingError(.recipe, "\(recipe.path): \(text)")
   }
 
   private static func unknownKey(_ key: String, _ keys: [SettingKey]) -> String {

@@ -10,7 +10,7 @@ package struct RunError: Error, CustomStringConvertible, Sendable {
     case otherConfiguration
     /// Another process trains in this directory.
     case locked
-    case cannotCreate, cannotWrite, diskFull, permission
+    case cannotCreate, diskFull, permission
     /// A file of the run is damaged.
     case malformed
   }
@@ -84,6 +84,19 @@ package final class RunDirectory {
     guard let lock else { return }
     flock(lock, LOCK_UN)  // a child between fork and exec would hold on to it
     close(lock)
+  }
+
+  /// Fails where the folder could not become or be that of a run of this configuration; makes nothing.
+  static func check(_ path: String, for configuration: RunConfiguration) throws {
+    if try isDirectory(path) { _ = try holds(configuration, path) }
+  }
+
+  /// Whether a process trains in this folder.
+  package static func isBusy(_ path: String) -> Bool {
+    let descriptor = open(path + "/.lock", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
   }
 
   /// Refuses the folder of a run or of a cache for the output of something else.
@@ -191,16 +204,22 @@ package final class RunDirectory {
   }
 }
 
-/// Makes a directory and those above it; one that exists is left alone.
-package func makeDirectory(_ path: String) throws(RunError) {
+/// Whether a directory is there, not nothing; fails for a file, and for no name.
+private func isDirectory(_ path: String) throws(RunError) -> Bool {
   guard !path.isEmpty else { throw RunError(.cannotCreate, "the output directory has no name") }
   var isDirectory: ObjCBool = false
-  if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) {
-    guard isDirectory.boolValue else {
-      throw RunError(.cannotCreate, "\(path) is a file; choose another directory")
-    }
-    return
+  guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+    return false
   }
+  guard isDirectory.boolValue else {
+    throw RunError(.cannotCreate, "\(path) is a file; choose another directory")
+  }
+  return true
+}
+
+/// Makes a directory and those above it; one that exists is left alone.
+package func makeDirectory(_ path: String) throws(RunError) {
+  if try isDirectory(path) { return }
   let parent = AtomicFile.folder(of: path)
   if parent != path { try makeDirectory(parent) }
   guard mkdir(path, 0o777) == 0 || errno == EEXIST else {

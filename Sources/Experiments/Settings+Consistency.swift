@@ -1,3 +1,4 @@
+import Datasets
 import Distillation
 
 /// How the learning rate falls.
@@ -15,10 +16,27 @@ extension Settings {
   /// Refuses settings that contradict each other or would do nothing in this run, and puts aside
   /// those of a recipe that a flag has overridden.
   ///
-  /// - Parameter explicit: the keys that a flag or `--set` named; a contradiction of others alone is
-  ///   the recipe's.
-  package mutating func settle(explicit: Set<String>) throws(SettingError) {
-    try settleSchedule(explicit: explicit)
+  /// - Parameters:
+  ///   - explicit: the keys that a flag or `--set` named; a contradiction of others alone is the
+  ///     recipe's.
+  ///   - recipe: what that says, by key.
+  package mutating func settle(
+    explicit: Set<String>, recipe: [String: String] = [:]
+  ) throws(SettingError) {
+    try settleSchedule(explicit, recipe)
+    if plainViews {
+      if explicit.contains("views"), let views, !views.plain {
+        throw SettingError(
+          .usage,
+          "views \(views) does not go with augment none, which shows plain views; leave it out")
+      }
+      if explicit.contains("sskd.feature_rounds") {
+        throw SettingError(
+          .usage,
+          "sskd.feature_rounds does not go with augment none, which has no rounds; leave it out")
+      }
+      featureRounds = nil
+    }
     if nesterov, momentum == 0 {
       throw SettingError(
         explicit.isDisjoint(with: ["nesterov", "momentum"]) ? .recipe : .usage,
@@ -45,12 +63,17 @@ extension Settings {
     }
   }
 
-  private mutating func settleSchedule(explicit: Set<String>) throws(SettingError) {
+  private mutating func settleSchedule(
+    _ explicit: Set<String>, _ recipe: [String: String]
+  ) throws(SettingError) {
+    // What a recipe says of one schedule is put aside where a flag has chosen the other.
+    let isRecipes = !explicit.contains("schedule")
     switch scheduleName {
     case .multistep:
-      if explicit.contains("min_lr") {
+      if explicit.contains("min_lr") || (isRecipes && minimumLearningRate != 0) {
         throw SettingError(
-          .usage, "min_lr is where a cosine ends; it goes with --schedule cosine")
+          explicit.contains("min_lr") ? .usage : .recipe,
+          "min_lr is where a cosine ends; it goes with --schedule cosine")
       }
       minimumLearningRate = 0
     case .cosine:
@@ -59,9 +82,13 @@ extension Settings {
           explicit.isDisjoint(with: ["schedule", "method"]) ? .recipe : .usage,
           "schedule=cosine does not go with \(method.rawValue): \(hint)")
       }
-      if let key = ["lr_decay", "milestones"].first(where: explicit.contains) {
+      let steps = [("lr_decay", "1"), ("milestones", "none")].first { key, none in
+        explicit.contains(key) || (isRecipes && !isNothing(recipe[key], none))
+      }
+      if let (key, _) = steps {
         throw SettingError(
-          .usage, "\(key) does not go with --schedule cosine, which has no steps; leave it out")
+          explicit.contains(key) ? .usage : .recipe,
+          "\(key) does not go with --schedule cosine, which has no steps; leave it out")
       }
       guard minimumLearningRate <= learningRate else {
         throw SettingError(

@@ -8,7 +8,8 @@ import Tensors
 /// The teacher of a run, its views, and what checks the images against them.
 struct TeacherViews {
   private(set) var teacher: (any TeacherSource)?
-  let teacherTaps: [String]
+  /// All taps of the teacher, also those that a cache does not hold, with their shapes for these images.
+  let teacherTaps: [TapShape]
   /// Original ids of the images that are trained on: the subset, or all that the cache holds.
   let images: [Int]
   let views: ViewSet
@@ -57,7 +58,7 @@ struct TeacherViews {
         width: data.info.width, on: execution)
       if settings.method.needsTeacherLogits { try loaded.network.requireLogits(path) }
       if settings.method.needsTeacher { teacher = live }
-      teacherTaps = live.taps.map(\.tap)
+      teacherTaps = live.taps
       identity = ("teacher_weights", loaded.weightHash)
     case .writeThrough(let request):
       let views = settings.views ?? (settings.plainViews ? ViewSet(plain: true) : rounds)
@@ -73,13 +74,14 @@ struct TeacherViews {
           : "\(grouped(plan.views)) views are evaluated as they come and stored in \(request.cache)"
       ]
       datasetHash = session.identity.datasetHash
-      teacherTaps = session.teacher.network.taps
+      teacherTaps = session.teacher.network.tapSizes(
+        height: data.info.height, width: data.info.width)
       identity = ("cache_id", session.identity.cacheID)
     case .cache:
       guard let cache else { preconditionFailure("the cache was opened before") }
       let found = cache.identity
       datasetHash = data.train.contentHash()
-      try found.require(data.info, hash: datasetHash)
+      try cache.require(data.info, count: data.train.count, hash: datasetHash)
       for (kind, version) in data.info.augmentations.sorted(by: { $0.key < $1.key }) {
         let cached = found.augmentations[kind] ?? "absent"
         guard cached == version else {
@@ -94,10 +96,10 @@ struct TeacherViews {
           "\(cache.directory) has \(unfinished) unfinished "
             + "\(unfinished == 1 ? "unit" : "units"): this run uses only what is sealed")
       }
-      // The architecture tells all taps, also those that the cache does not hold.
-      teacherTaps =
-        (try? Architecture.make(found.teacherArchitecture, classes: found.classes).taps)
-        ?? cache.contents.taps.map(\.tap)
+      // The architecture tells all taps; of an unknown one those that are stored are known.
+      let network = try? Architecture.make(found.teacherArchitecture, classes: found.classes)
+      let shapes = network?.tapSizes(height: data.info.height, width: data.info.width)
+      teacherTaps = (shapes ?? cache.contents.taps).map { cache.shape(of: $0.tap) ?? $0 }
       identity = ("cache_id", found.cacheID)
     }
     renderer = ViewRenderer(images: data.train, info: data.info, seed: settings.viewSeed)
@@ -206,10 +208,9 @@ struct TeacherViews {
   ) -> ViewSet {
     let sets = taps.map { contents.views(ofAll: images, tap: $0.tap, in: info) }
     guard let first = sets.first else { return ViewSet() }
-    return sets.dropFirst().reduce(first) { a, b in
-      ViewSet(
-        plain: a.plain && b.plain, weak: min(a.weak, b.weak), strong: min(a.strong, b.strong),
-        crops: a.crops && b.crops)
+    // No method compares features of strong views.
+    return sets.reduce(ViewSet(plain: first.plain, weak: first.weak, crops: first.crops)) { a, b in
+      ViewSet(plain: a.plain && b.plain, weak: min(a.weak, b.weak), crops: a.crops && b.crops)
     }
   }
 

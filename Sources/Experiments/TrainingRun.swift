@@ -42,8 +42,7 @@ package final class TrainingRun {
         images: inputs.images, normalization: inputs.normalization,
         rounds: RoundSchedule(views: inputs.views, plain: settings.plainViews),
         featureRounds: RoundSchedule(
-          views: inputs.featureViews,
-          plain: settings.plainViews || inputs.featureViews == ViewSet(plain: true)),
+          featureViews: inputs.featureViews, plain: settings.plainViews),
         batchSize: settings.batchSize, momentum: Float(settings.momentum),
         weightDecay: Float(settings.weightDecay), seed: settings.seed,
         featureNorm: settings.sskd.norm, nesterov: settings.nesterov,

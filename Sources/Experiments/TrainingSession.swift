@@ -58,7 +58,6 @@ package struct TrainingSession {
       _ = settings.takeViews(
         ofRunIn: output, cacheID: found.identity.cacheID, onlyFeatures: true)
     }
-    settings.student = try Architecture.canonical(settings.student)
     try Self.requireTeacher(choice, settings.method)
     let data = try ImageDataset.load(settings.dataset, from: dataPath)
     let student = try TrainingInputs.makeStudent(
@@ -84,8 +83,8 @@ package struct TrainingSession {
       images: source.images, labels: source.images.map { data.train.labels[$0] },
       classes: data.info.classes, fraction: settings.validationFraction, seed: settings.seed)
     if settings.validationFraction > 0, split.validation.isEmpty {
-      throw SettingError(
-        .usage,
+      throw resolved.refusal(
+        "val_fraction",
         "val_fraction \(settings.validationFraction) leaves no validation images: no class has "
           + "enough of them; choose a larger fraction")
     }
@@ -97,7 +96,11 @@ package struct TrainingSession {
       for: RunShape(
         stepsPerEpoch: (images.count + settings.batchSize - 1) / settings.batchSize,
         classCounts: classCounts, studentTaps: student.network.taps,
-        teacherTaps: source.teacherTaps, studentGivesCosines: student.network.givesCosines))
+        teacherTaps: source.teacherTaps.map(\.tap),
+        studentGivesCosines: student.network.givesCosines))
+    try plan.requireAdapters(
+      student: student.network.tapSizes(height: data.info.height, width: data.info.width),
+      teacher: source.teacherTaps)
     let requirements = CacheRequirements(
       plan: plan, settings: settings, views: source.views, featureViews: source.featureViews,
       part: isPart ? source.images : nil)
@@ -106,8 +109,17 @@ package struct TrainingSession {
         in: contents, of: identity, images: images, data: data, dataPath: dataPath,
         isWriteThrough: choice.isWriteThrough)
     }
-    // Only now, so that a run that is refused leaves no trace in the cache.
-    if !isPreview { try source.openWriteThrough() }
+    configuration = RunConfiguration(
+      settings: settings,
+      inputs: [
+        ("dataset_hash", source.datasetHash), ("image_ids", Self.hash(of: images)),
+        source.identity, ("initial_weights", student.identity),
+      ])
+    if choice.isWriteThrough, !isPreview {
+      // Only now, so that a run that is refused leaves no trace in the cache.
+      if let output { try RunDirectory.check(output, for: configuration) }
+      try source.openWriteThrough()
+    }
     inputs = TrainingInputs(
       data: data, images: images, validation: split.validation, classCounts: classCounts,
       student: student.network,
@@ -118,12 +130,6 @@ package struct TrainingSession {
       cacheID: source.cacheIdentity?.cacheID, cacheIdentity: source.cacheIdentity,
       cacheInfo: source.cacheInfo, cachedImages: isPart ? source.images : nil,
       classNames: settings.dataset.classNames(in: dataPath))
-    configuration = RunConfiguration(
-      settings: settings,
-      inputs: [
-        ("dataset_hash", source.datasetHash), ("image_ids", Self.hash(of: images)),
-        source.identity, ("initial_weights", student.identity),
-      ])
     var notes = settings.unreachedEpochs + source.notes
     if let note = settings.method.note(absentClasses: classCounts.count { $0 == 0 }, settings) {
       notes.append(note)
@@ -168,5 +174,22 @@ package struct TrainingSession {
     var hash = SHA256()
     for id in images { hash.update(data: Data("\(id)\n".utf8)) }
     return hash.finalize().map { String(format: "%02x", $0) }.joined()
+  }
+}
+
+extension TrainingPlan {
+  /// Fails with ``PlanError`` of kind mismatch where a part that comes later could not begin.
+  ///
+  /// - Parameters:
+  ///   - student: the shapes of the student's taps, in order.
+  ///   - teacher: those of the teacher's.
+  fileprivate func requireAdapters(student: [TapShape], teacher: [TapShape]) throws(PlanError) {
+    for phase in phases {
+      guard case .features(let pairs) = phase.objective else { continue }
+      for pair in pairs {
+        guard let shape = teacher.first(where: { $0.tap == pair.teacherTap }) else { continue }
+        _ = try FeatureMatcher.Scale(student: student[pair.studentStage], teacher: shape)
+      }
+    }
   }
 }

@@ -24,11 +24,14 @@ package struct LMDBError: Error, Equatable, CustomStringConvertible {
     self.reason = reason
   }
 
-  package var description: String {
+  package var description: String { "\(path): \(message)" }
+
+  /// What went wrong, without the path.
+  package var message: String {
     if kind == .alreadyOpen {
-      return "\(path) is open already in this process; one environment is opened once"
+      return "open already in this process; one environment is opened once"
     }
-    return "\(path): \(reason ?? String(cString: mdb_strerror(code))) (code \(code))"
+    return "\(reason ?? String(cString: mdb_strerror(code))) (code \(code))"
   }
 
   /// Throws unless `code` is success. `EIO` asks `statvfs`, because LMDB reports a full disk so.

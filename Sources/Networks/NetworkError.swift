@@ -13,7 +13,9 @@ package struct NetworkError: Error, CustomStringConvertible, Equatable {
     case unknownName
     /// The operating system does not allow reading or writing here.
     case permission
-    /// The file cannot be created or written.
+    /// There can be no such file here.
+    case cannotCreate
+    /// The disk, or what else is behind the file, takes no more.
     case cannotWrite
     /// The disk or the quota is full.
     case diskFull
@@ -39,6 +41,8 @@ extension NetworkError {
     case EACCES, EPERM, EROFS:
       return NetworkError(
         .permission, "\(path): cannot be written: \(reason); check the folder's permissions")
+    case ENOENT, ENOTDIR, EISDIR, EEXIST, ENOTEMPTY, ENAMETOOLONG, ELOOP:
+      return NetworkError(.cannotCreate, "\(path): cannot be written: \(reason)")
     default:
       return NetworkError(.cannotWrite, "\(path): cannot be written: \(reason)")
     }

@@ -44,7 +44,7 @@ package final class ProgressLine {
   package func note(_ text: String) {
     guard !quiet else { return }
     clear()
-    write(text + "\n")
+    write(withoutControls(text) + "\n")
   }
 
   /// Removes the live line.

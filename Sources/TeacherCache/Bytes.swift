@@ -17,6 +17,14 @@ extension [UInt8] {
   }
 }
 
+extension FixedWidthInteger {
+  /// The number that `append(littleEndian:)` wrote as these bytes.
+  @inline(__always)
+  init(littleEndianBytes bytes: some BidirectionalCollection<UInt8>) {
+    self = bytes.reversed().reduce(0) { $0 << 8 | Self($1) }
+  }
+}
+
 /// XXH3-64 with seed 0.
 func checksum(of bytes: [UInt8]) -> UInt64 {
   bytes.withUnsafeBytes { XXH3_64bits($0.baseAddress, $0.count) }

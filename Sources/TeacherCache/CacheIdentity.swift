@@ -19,17 +19,6 @@ package enum LogitCodec: String, Codable, CaseIterable, Sendable {
     case .fp32, .fp16: nil
     }
   }
-
-  /// The L1 error of the gradient of T²·KL at every temperature: Δ/2, for `fp16` the rounding of
-  /// rows whose range is below 32.
-  package var gradientErrorBound: Double {
-    switch self {
-    case .fp32: 0
-    case .fp16: 0.0078125
-    case .q8: 0.06
-    case .coarse: 0.125
-    }
-  }
 }
 
 /// How features are stored.

@@ -104,7 +104,7 @@ struct UnitWalk {
             guard expected.next() == key else {
               throw MalformedRecord(reason: "the manifest expects another record here")
             }
-            let view = try block.view(index, round: key.round)
+            let view = try block.view(index)
             sum.add(logits: view, key: key, label: header.label)
           }
         } catch { throw unit.corrupt(key, error) }

@@ -8,7 +8,6 @@ package struct CachedView: Sendable {
   package let logits: [Float]
   /// Max softmax at temperature 1: as the teacher gave it, to 1/4096 or better.
   package let confidence: Float
-  package let features: [TapShape]
 }
 
 /// A cache open for reading, by any number of threads at once.
@@ -67,13 +66,9 @@ package final class CacheReader: Sendable {
     let key = ViewKey(image: image, view: view)
     var logits = [Float](repeating: 0, count: classes)
     let (hash, label, confidence) = try readDetails(key, into: &logits)
-    let taps = contents.holders[image].flatMap { index in
-      units[index].entry.features.filter { $0.views.contains(view) }.map(\.shape)
-    }
     return CachedView(
       label: label, pixelHash: hash, logits: logits,
-      confidence: confidence ?? logits.withUnsafeBufferPointer(LogitQuantizer.confidence(of:)),
-      features: taps)
+      confidence: confidence ?? logits.withUnsafeBufferPointer(LogitQuantizer.confidence(of:)))
   }
 
   /// As `read(_:into:)`, with the image's label and the stored confidence, which is nil where the
@@ -208,9 +203,6 @@ struct UnitsByImage: Sendable {
   subscript(image: Int) -> [Int] {
     groupOfImage.indices.contains(image) ? groups[Int(groupOfImage[image])] : []
   }
-
-  /// The sets of units that some image lies in.
-  var distinct: [[Int]] { Set(groupOfImage).subtracting([0]).sorted().map { groups[Int($0)] } }
 
   var images: [Int] { groupOfImage.indices.filter { groupOfImage[$0] != 0 } }
 }

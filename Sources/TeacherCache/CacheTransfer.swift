@@ -27,7 +27,7 @@ package enum CacheTransfer {
     from source: String, to target: String, onWait: (String) -> Void = { _ in },
     progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(CacheError) {
-    let manifest = try CacheManifest.read(from: source)
+    var manifest = try CacheManifest.read(from: source)
     if isCopy(target, of: manifest) { return }
     try manifest.requireFiles(in: source)
     if FileSystem.isInside(target, source) {
@@ -36,10 +36,20 @@ package enum CacheTransfer {
     try CacheManifest.requireNoRun(in: target)
     try FileSystem.makeDirectory(target)
     try UnitName.makeFolder(in: target)
-    let lock = try waitForLock(target, onWait)
+    let lock: WriterLock
+    do throws(CacheError) { lock = try waitForLock(target, onWait) } catch {
+      // Another user's lock can be waited for, but not taken.
+      guard case .permission = error, try waitForHolder(target, onWait),
+        isCopy(target, of: try CacheManifest.read(from: source))
+      else { throw error }
+      return
+    }
     defer { lock.release() }
     try removeUnfinished(in: target)
+    // While this one waited the source may have grown, and another caller may have copied that.
+    manifest = try CacheManifest.read(from: source)
     if isCopy(target, of: manifest) { return }
+    try manifest.requireFiles(in: source)
     if try FileSystem.kind(of: target + "/" + CacheManifest.fileName) != .absent {
       let present = try CacheManifest.read(from: target)
       try manifest.identity.require(present.identity, of: target, with: source)
@@ -96,6 +106,10 @@ package enum CacheTransfer {
       units += manifest.units
       try manifest.requireFiles(in: source)
       manifests.append(manifest)
+    }
+    if isCache {
+      let (found, lost) = try present.withoutLost(in: target)
+      try (found.units + manifests.flatMap(\.units)).require(lost, in: target)
     }
     let isNew = try FileSystem.kind(of: target) == .absent
     let writer = try CacheWriter.open(
@@ -184,7 +198,7 @@ package enum CacheTransfer {
   private static func waitForLock(
     _ target: String, _ onWait: (String) -> Void
   ) throws(CacheError) -> WriterLock {
-    for attempt in 0..<36_000 {
+    for attempt in 0..<attempts {
       do throws(CacheError) {
         return try WriterLock(target)
       } catch {
@@ -195,6 +209,21 @@ package enum CacheTransfer {
     }
     return try WriterLock(target)
   }
+
+  /// Waits as long for a lock that cannot be taken; false where it is still held.
+  private static func waitForHolder(
+    _ target: String, _ onWait: (String) -> Void
+  ) throws(CacheError) -> Bool {
+    for attempt in 0..<attempts {
+      guard let holder = try WriterLock.holder(of: target) else { return true }
+      if attempt == 0 { onWait(holder) }
+      usleep(100_000)
+    }
+    return false
+  }
+
+  /// An hour of tenths of a second.
+  private static let attempts = 36_000
 }
 
 extension CacheManifest {

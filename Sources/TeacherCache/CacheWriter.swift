@@ -7,6 +7,8 @@ package final class CacheWriter {
   package let directory: String
   package let identity: CacheIdentity
   package private(set) var manifest: CacheManifest
+  /// Units that the manifest listed and nobody finds; a plan must make them again.
+  private var lost: [UnitEntry] = []
   private let kernelLevels: KernelLevels
   private let mapBytes: Int
   private var lock: WriterLock?
@@ -45,8 +47,7 @@ package final class CacheWriter {
       let listed = try CacheManifest.read(from: directory)
       try identity.require(listed.identity)
       try UnitName.makeFolder(in: directory)
-      manifest = try listed.withoutDeleted(in: directory)
-      if manifest != listed { try manifest.write(to: directory) }
+      (manifest, lost) = try listed.withoutLost(in: directory)
     }
     self.directory = directory
     self.identity = identity
@@ -71,12 +72,19 @@ package final class CacheWriter {
   /// would decode to more than 1 GiB — and inside a window by what is missing, so the same
   /// request gives the same units after any interruption. Unsealed units of another request are
   /// deleted; whatever else lies in `units/` is left alone.
+  ///
+  /// - Throws: `.lostUnit` where the manifest lists a unit that is not there and that this work would
+  ///   not make again: sealing it would forget the other.
   package func missing(
     images: [Int], views: [View], taps: [TapShape], featureViews: [View]
   ) throws(CacheError) -> [WorkUnit] {
     let plan = try CachePlan.work(
-      identity, manifest.units, images: images, views: views, taps: taps,
+      identity, manifest.units, lost: lost, in: directory, images: images, views: views, taps: taps,
       featureViews: featureViews)
+    if !lost.isEmpty {
+      lost = []
+      try manifest.write(to: directory)
+    }
     let names = Set(plan.map { UnitName.of($0, identity) })
     for name in FileSystem.names(in: unitsDirectory) {
       for prefix in [UnitName.unsealedPrefix, UnitJournal.prefix]
@@ -92,8 +100,7 @@ package final class CacheWriter {
 
   /// What another cache's unit holds and this one does not, in units of this one.
   func lacking(of entry: UnitEntry) -> [WorkUnit] {
-    let views = Set(entry.features.flatMap(\.views.views) + entry.logits.views).sorted()
-    return UnitPlan.lacking(entry, views: views, in: manifest.units)
+    UnitPlan(entry, units: manifest.units).missing(entry.images.numbers)
   }
 
   /// Opens a unit of the plan, going on after the last committed image of an interrupted one.

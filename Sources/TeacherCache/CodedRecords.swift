@@ -42,8 +42,7 @@ extension UnitWriter {
     }
     try append(
       image: image, label: label, blocks: blocks.blocks, features: copied,
-      largestError: largestError,
-      errors: errors)
+      largestError: largestError, errors: errors)
   }
 }
 
@@ -71,7 +70,7 @@ struct SealedRecords: CodedRecords {
       }
       // Only the unit's figures are known, not those of one view.
       return CodedLogits(
-        view: try block.view(index, round: key.round), label: header.label, error: nil,
+        view: try block.view(index), label: header.label, error: nil,
         largestError: source.entry.logitError)
     } catch { throw source.corrupt(key, error) }
   }

@@ -30,7 +30,11 @@ package enum FileSystem {
   static func kind(of path: String) throws(CacheError) -> Kind {
     var status = stat()
     guard lstat(path, &status) == 0 else {
-      guard errno == ENOENT || errno == ENOTDIR else { throw error(path) }
+      let code = errno
+      if [ENAMETOOLONG, ELOOP].contains(code) {
+        throw .uncreatable(path: path, reason: String(cString: strerror(code)))
+      }
+      guard code == ENOENT || code == ENOTDIR else { throw error(path) }
       return .absent
     }
     return switch status.st_mode & S_IFMT {
@@ -128,7 +132,7 @@ package enum FileSystem {
     if mkdir(path, 0o777) == 0 {
       observe(.madeDirectory(path))
       try sync(above)
-    } else if [EEXIST, ENOTDIR, ENOENT].contains(errno) {
+    } else if [EEXIST, ENOTDIR, ENOENT, ENAMETOOLONG, ELOOP].contains(errno) {
       let reason = String(cString: strerror(errno))
       if !isDirectory(path) { throw .uncreatable(path: path, reason: reason) }
     } else {

@@ -89,13 +89,13 @@ struct JournalFile {
     _ file: borrowing OpenFile, at offset: Int, into bytes: inout [UInt8]
   ) throws(CacheError) -> Int? {
     guard let head = try file.read(4, at: offset) else { return nil }
-    let length = Int(head.reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) })
+    let length = Int(UInt32(littleEndianBytes: head))
     // More than a record's header, less than any record with what stands beside it.
     guard (RecordHeader.overhead...2 * RecordHeader.rawLimit + 4096).contains(length),
       let rest = try file.read(length + 8, at: offset + 4)
     else { return nil }
     bytes = Array(rest.prefix(length))
-    let expected = rest.suffix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let expected = UInt64(littleEndianBytes: rest.suffix(8))
     return checksum(of: bytes) == expected ? length + Self.frame : nil
   }
 }

@@ -2,7 +2,6 @@ internal import Datasets
 
 /// One view of a block before encoding.
 struct LogitView: Equatable {
-  var round: Int
   var pixelHash: UInt64
   var row: QuantizedRow
 }

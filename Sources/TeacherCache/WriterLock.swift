@@ -9,19 +9,13 @@ final class WriterLock {
 
   /// Takes the lock of `directory` or fails at once, naming the holder.
   init(_ directory: String) throws(CacheError) {
-    let path = directory + "/writer.lock"
+    let path = Self.path(directory)
     let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw FileSystem.error(path) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       let code = errno
-      let holder = (try? FileSystem.read(path, limit: 1024)).map {
-        String(decoding: $0, as: UTF8.self)
-      }
       close(descriptor)
-      if code == EWOULDBLOCK {
-        let line = holder?.split(separator: "\n").first.map(String.init)
-        throw .locked(path: directory, holder: line ?? "another process")
-      }
+      if code == EWOULDBLOCK { throw .locked(path: directory, holder: Self.name(in: path)) }
       throw .io(path: path, reason: String(cString: strerror(code)))
     }
     let line = Self.holderLine
@@ -31,6 +25,27 @@ final class WriterLock {
   }
 
   deinit { release() }
+
+  /// Who holds the lock of `directory`, for one who may only read it; nil where nobody does.
+  static func holder(of directory: String) throws(CacheError) -> String? {
+    let path = path(directory)
+    let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+    guard descriptor >= 0 else { throw FileSystem.error(path) }
+    defer { close(descriptor) }
+    if flock(descriptor, LOCK_SH | LOCK_NB) == 0 { return nil }
+    guard errno == EWOULDBLOCK else {
+      throw .io(path: path, reason: String(cString: strerror(errno)))
+    }
+    return name(in: path)
+  }
+
+  private static func path(_ directory: String) -> String { directory + "/writer.lock" }
+
+  /// The holder as it wrote itself into the lock's file.
+  private static func name(in path: String) -> String {
+    let text = (try? FileSystem.read(path, limit: 1024)).map { String(decoding: $0, as: UTF8.self) }
+    return text?.split(separator: "\n").first.map(String.init) ?? "another process"
+  }
 
   /// Gives the lock up.
   func release() {

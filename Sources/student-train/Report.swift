@@ -36,6 +36,7 @@ struct Report: ParsableCommand {
     let page = ReportPage(try runs.map { try RunRecord(directory: $0) })
     let path = output ?? (runs.count == 1 ? runs[0] + "/report.html" : "report.html")
     try AtomicFile.write(page.bytes, to: path)
-    printResult(path)
+    // Behind a page that went to standard output the line would belong to it.
+    if !["/dev/", "/proc/"].contains(where: path.hasPrefix) { printResult(path) }
   }
 }

@@ -31,6 +31,7 @@ struct SweepRunner {
     var children: [Child] = []
     var passedOn = false
     var trained = 0
+    var waitedFor: Set<String> = []
     let begin = ContinuousClock.now
     while !waiting.isEmpty || !children.isEmpty {
       if let signal = signals.pending, !passedOn {
@@ -42,7 +43,18 @@ struct SweepRunner {
             ? "stopping: 1 run saves where it is"
             : "stopping: \(children.count) runs save where they are")
       }
-      while children.count < parallel, let next = waiting.popFirst() {
+      if signals.takeCheckpoint() {
+        for child in children { kill(child.process.processIdentifier, SIGUSR1) }
+      }
+      while children.count < parallel, let next = waiting.first {
+        // The child of a sweep that was killed trains on.
+        if RunDirectory.isBusy(folder(next)) {
+          if waitedFor.insert(next.name).inserted {
+            progress.note("\(next.name): waits for another student-train that works there")
+          }
+          break
+        }
+        waiting.removeFirst()
         do {
           let summary = folder(next) + "/summary.json"
           let wasFinished = FileManager.default.fileExists(atPath: summary)

@@ -144,4 +144,16 @@ struct WriteThroughTests {
       #expect(result.errors.contains(field), "\(result.errors)")
     }
   }
+
+  @Test func aRunWhoseFolderIsTakenLeavesNoCache() throws {
+    let folder = scratch.path + "/taken"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try Data("method: kd\n".utf8).write(to: URL(fileURLWithPath: folder + "/config.yaml"))
+    try Data().write(to: URL(fileURLWithPath: scratch.path + "/file"))
+    for output in ["taken", "file"] {
+      let result = try Program.run("student-train", arguments(output))
+      #expect(result.status == 73, "\(result.errors)")
+      #expect(!FileManager.default.fileExists(atPath: cache), "\(output)")
+    }
+  }
 }

@@ -43,6 +43,17 @@ enum LayerCases {
     ("shortcut A", { OptionAShortcut(in: 6, out: 16, strides: 2) }),
     ("block", { block(16, 16, strides: 1) }),
     ("block stride 2", { block(8, 16, strides: 2) }),
+    (
+      "rectified branch",
+      { Residual(Sequential([Residual(Conv2D("c", in: 16, out: 16, padding: 1)), ReLU()])) }
+    ),
+    (
+      "rectified branch with batch norm",
+      {
+        let inner = Sequential([Conv2D("c", in: 16, out: 16, padding: 1), BatchNorm2D("n", 16)])
+        return Residual(Sequential([Residual(inner), ReLU()]))
+      }
+    ),
     ("inverted residual", { invertedResidual(8, factor: 3) }),
     ("channel shuffle", { ChannelShuffle(groups: 3) }),
     (

@@ -63,7 +63,7 @@ import Testing
     let writing = try #require(throws: NetworkError.self) {
       try SafeTensors().write(to: folder.path + "/absent/weights.safetensors")
     }
-    #expect(writing.kind == .cannotWrite)
+    #expect(writing.kind == .cannotCreate)
     let reading = try #require(throws: NetworkError.self) {
       try SafeTensors.read(folder.path + "/absent.safetensors")
     }
@@ -111,7 +111,10 @@ import Testing
     #expect(NetworkError.writing("w", code: EDQUOT).kind == .diskFull)
     #expect(NetworkError.writing("w", code: EACCES).kind == .permission)
     #expect(NetworkError.writing("w", code: EROFS).kind == .permission)
-    #expect(NetworkError.writing("w", code: EIO).kind == .cannotWrite)
+    for code in [EIO, EFBIG, EPIPE] {
+      #expect(NetworkError.writing("w", code: code).kind == .cannotWrite)
+    }
+    #expect(NetworkError.writing("w", code: ENAMETOOLONG).kind == .cannotCreate)
   }
 
   @Test func aLinkStaysAndItsFileIsReplaced() throws {

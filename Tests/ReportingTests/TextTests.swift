@@ -58,4 +58,9 @@ struct TextTests {
   func sizes(bytes: Int, text: String) {
     #expect(bytesText(bytes) == text)
   }
+
+  @Test func nothingThatIsPrintedMovesTheCursor() {
+    #expect(withoutControls("a\tb\n\u{1b}[2J\u{9b}é\u{7f}") == "a\tb\n\\u{1B}[2J\\u{009B}é\\u{7F}")
+    #expect(withoutControls("schön\n") == "schön\n")
+  }
 }

@@ -253,4 +253,34 @@ import Testing
     #expect(second.kept == 200)
     #expect(try CacheReader.verify(directory.path).recordsChecked == 200)
   }
+
+  /// Logits of some views and features of others: as many evaluations as views, not as records of
+  /// either.
+  @Test func whatIsMissingIsCountedByView() throws {
+    let directory = try TemporaryDirectory()
+    let identity = CacheIdentity.sample(.q8)
+    try teacher.dump(directory.path, identity, images: images, views: [.plain])
+    let writer = try CacheWriter.open(directory.path, identity: identity, kernelLevel: "")
+    let cache = try GrowingCache(
+      writer, images: images, views: [.plain] + weak(0..<2), taps: FakeTeacher.taps,
+      featureViews: [.plain])
+    // Features of the plain view, logits of two others.
+    #expect(cache.missing == images.count * 3)
+    for (number, view) in ([View.plain] + weak(0..<2)).enumerated() {
+      try add(ViewKey(image: 7, view: view), to: cache)
+      #expect(cache.missing == images.count * 3 - number - 1)
+    }
+    writer.close()
+  }
+
+  @Test func aLostUnitIsFilledAgain() throws {
+    let directory = try TemporaryDirectory()
+    let identity = CacheIdentity.sample(.q8)
+    try teacher.dump(directory.path, identity, images: images, views: weak(0..<1))
+    let unit = try #require(CacheManifest.read(from: directory.path).units.first)
+    try FileManager.default.removeItem(atPath: "\(directory.path)/\(unit.path)")
+    let (cache, writer) = try open(directory.path, identity)
+    #expect(cache.lacking(ViewKey(image: 7, view: .weak(0)))?.needsLogits == true)
+    writer.close()
+  }
 }

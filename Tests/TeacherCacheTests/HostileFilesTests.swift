@@ -127,7 +127,7 @@ import Testing
     let images = unit.images.count
     let first = try #require(unit.features.first).shape
     let cases: [(reason: String, units: [UnitEntry])] = [
-      ("no LMDB file", [try entry(["bytes": (1 << 46) + 4096])]),
+      ("no LMDB file", [try entry(["bytes": (1 << 45) + 4096])]),
       (
         "records and",
         [try entry(["logits": ["weak": "0-999999"], "records": images * 1_000_000])]

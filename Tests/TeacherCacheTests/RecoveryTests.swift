@@ -364,4 +364,64 @@ import Testing
     try CacheWriter(cache, .sample(), "", true, mapBytes: 1 << 20, networkType: probe).close()
     try CacheWriter(cache, .sample(), "", mapBytes: 1 << 20) { _ in nil }.close()
   }
+
+  /// A copy that is still under way has not brought all units, and a damaged one may have been deleted:
+  /// whoever writes makes it again or leaves the cache as it is.
+  @Test(arguments: ["", "/data.mdb"])
+  func aLostUnitIsMadeAgainOrKeptOnTheList(file: String) throws {
+    let directory = try TemporaryDirectory()
+    let identity = CacheIdentity.sample(.q8)
+    try teacher.dump(directory.path, identity, images: images, views: views)
+    let manifest = try CacheManifest.read(from: directory.path)
+    let hash = try CacheReader.open(directory.path).contentHash
+    let unit = try #require(manifest.units.first)
+    try FileManager.default.removeItem(atPath: "\(directory.path)/\(unit.path)\(file)")
+    let lost = CacheError.lostUnit(path: directory.path, unit)
+    #expect(throws: lost) { try CacheReader.open(directory.path) }
+    #expect(lost.description.contains(" of \(images.count) images from \(images[0]) on"))
+    for other in [[View.plain], Array(views.dropLast())] {
+      #expect(throws: lost) {
+        _ = try CachePlan(
+          directory.path, identity: identity, images: images, views: other, taps: [],
+          featureViews: [])
+      }
+      #expect(throws: lost) {
+        try teacher.dump(directory.path, identity, images: images, views: other)
+      }
+    }
+    #expect(try CacheManifest.read(from: directory.path) == manifest)
+    try teacher.dump(directory.path, identity, images: images, views: views + [.plain])
+    #expect(
+      try CacheReader.verify(directory.path).recordsChecked == images.count * (views.count + 1))
+    try teacher.dump(directory.path, identity, images: images, views: views)
+    #expect(try CacheReader.open(directory.path).contentHash != hash)  // plain views came along
+  }
+
+  @Test func figuresThatNoUnitHasAreDoneAgain() {
+    var account = UnitAccount()
+    account.done = 3
+    #expect(UnitAccount(account.bytes) != nil)
+    func changed(_ range: Range<Int>, to number: UInt64) -> UnitAccount? {
+      var bytes = Array(account.bytes.dropLast(8))
+      bytes.replaceSubrange(range, with: withUnsafeBytes(of: number.littleEndian, Array.init))
+      bytes.append(littleEndian: checksum(of: bytes))
+      return UnitAccount(bytes)
+    }
+    #expect(changed(0..<8, to: 4)?.done == 4)
+    #expect(changed(40..<48, to: Double.nan.bitPattern) == nil)
+    #expect(changed(48..<56, to: UInt64(Int.max)) == nil)
+  }
+
+  /// A kill between the manifest and the removal of what a unit was made from leaves that behind.
+  @Test func whatIsLeftOfASealedUnitIsNotUnfinished() throws {
+    let directory = try TemporaryDirectory()
+    try teacher.dump(directory.path, .sample(), images: images, views: views)
+    let name = try #require(
+      CacheManifest.read(from: directory.path).units.first?.path.split(separator: "/").last)
+    for prefix in [".seen-", ".tmp-"] {
+      try FileManager.default.createDirectory(
+        atPath: "\(directory.path)/units/\(prefix)\(name)", withIntermediateDirectories: true)
+    }
+    #expect(try CacheReader.open(directory.path).info.unfinishedUnits == 0)
+  }
 }

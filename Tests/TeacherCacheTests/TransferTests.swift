@@ -276,4 +276,50 @@ import Testing
     try CacheTransfer.copy(from: copy, to: source.path)
     #expect(try CacheManifest.read(from: source.path) == manifest)
   }
+
+  /// What it read of the source before it waited is old by then.
+  @Test func aCopyThatWaitedCopiesTheSourceAsItIsThen() throws {
+    let source = try dump(images: 0..<20, views: weak(0..<2))
+    let folder = try TemporaryDirectory()
+    let target = folder.path + "/copy"
+    try FileSystem.makeDirectory(target)
+    let lock = try WriterLock(target)
+    var waited = 0
+    try CacheTransfer.copy(from: source.path, to: target) { holder in
+      waited += 1
+      #expect(holder.contains("pid \(getpid())"))
+      do {
+        try teacher.dump(source.path, identity, images: Array(20..<40), views: weak(0..<2))
+        lock.release()
+        try CacheTransfer.copy(from: source.path, to: target)
+      } catch { Issue.record(error) }
+    }
+    #expect(waited == 1)
+    #expect(try CacheManifest.read(from: target) == CacheManifest.read(from: source.path))
+    #expect(try CacheReader.verify(target).recordsChecked == 80)
+  }
+
+  @Test func theHolderOfALockIsNamedToThoseWhoMayOnlyRead() throws {
+    let folder = try TemporaryDirectory()
+    let lock = try WriterLock(folder.path)
+    #expect(try WriterLock.holder(of: folder.path)?.contains("pid \(getpid())") == true)
+    lock.release()
+    #expect(try WriterLock.holder(of: folder.path) == nil)
+  }
+
+  /// A merge writes the list of units anew, so it must know of each that is not there.
+  @Test func aMergeDoesNotForgetALostUnit() throws {
+    let target = try dump(images: 0..<20, views: weak(0..<4))
+    let source = try dump(images: 20..<30, views: weak(0..<4))
+    let whole = try dump(images: 0..<20, views: weak(0..<5))
+    let before = try CacheManifest.read(from: target.path)
+    let unit = before.units[0]
+    try FileManager.default.removeItem(atPath: "\(target.path)/\(unit.path)")
+    #expect(throws: CacheError.lostUnit(path: target.path, unit)) {
+      _ = try CacheTransfer.merge(into: target.path, from: [source.path])
+    }
+    #expect(try CacheManifest.read(from: target.path) == before)
+    _ = try CacheTransfer.merge(into: target.path, from: [source.path, whole.path])
+    #expect(try CacheReader.verify(target.path).recordsChecked == 10 * 4 + 20 * 5)
+  }
 }

@@ -12,8 +12,8 @@ package struct NonFiniteTeacher: Error, CustomStringConvertible, Sendable {
   package var description: String {
     let output = tap.map { "features at \($0)" } ?? "logits"
     return "the teacher's \(output) for image \(key.image), view \(key.view) are not finite: the "
-      + "weights or the normalisation (--mean, --std) do not fit; nothing of this view was stored "
-      + "or trained on"
+      + "weights or the normalisation (--mean, --std; in student-train --teacher-mean, --teacher-std) do "
+      + "not fit; nothing of this view was stored or trained on"
   }
 
   /// Fails where an output of these views, as many numbers for each, holds what is no number.

@@ -154,7 +154,8 @@ package final class Trainer {
   }
 
   private func check(_ loss: Double, _ ids: [Int]) throws(Divergence) {
-    guard loss.isFinite else { throw divergence("the loss", ids, step: step) }
+    // Totals of an epoch are sums over images.
+    guard (loss * Double(ids.count)).isFinite else { throw divergence("the loss", ids, step: step) }
   }
 
   /// A phase begins with fresh momentum and fresh adapters.

@@ -45,7 +45,7 @@ package enum AtomicFile {
     guard stat(path, &meant) == 0 else {
       guard errno == ENOENT else { throw .writing(path, code: errno) }
       throw NetworkError(
-        .cannotWrite,
+        .cannotCreate,
         "\(path) is a link to a file that is not there; remove the link, or give that file's name")
     }
     switch meant.st_mode & S_IFMT {
@@ -104,7 +104,7 @@ package enum AtomicFile {
       close(descriptor)
     }
     throw NetworkError(
-      .cannotWrite, "\(path): another process is writing this file now; give each its own folder")
+      .cannotCreate, "\(path): another process is writing this file now; give each its own folder")
   }
 
   /// The folder that a file lies in; "." for a name without one.
