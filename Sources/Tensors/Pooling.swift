@@ -24,7 +24,8 @@ package struct Pooling: Sendable {
     self.padding = padding
   }
 
-  private func outputSize(_ size: Int) -> Int { (size + 2 * padding - kernel) / strides + 1 }
+  /// Pixels along one side of what comes out.
+  package func outputSize(_ size: Int) -> Int { (size + 2 * padding - kernel) / strides + 1 }
 
   private func job(_ x: [Int]) -> pool_job {
     precondition(x.count == 4, "pooling needs N×H×W×C, got \(x)")
