@@ -33,16 +33,18 @@ package struct UnitEntry: Codable, Equatable, Sendable {
   /// merge cut.
   package let codingError: CodingError?
 
-  /// What it holds, in words: `weak:0-3 and stage3 of weak:0 of 4096 images from 8192 on`.
+  /// What it holds, in words: `weak:0-3 and features stage2, stage3 (weak:0) of 4096 images from 8192 on`.
   var held: String {
     let text = { (views: ViewRanges) in
       views.kinds.sorted { $0.key.rawValue < $1.key.rawValue }
         .map { kind, rounds in kind == .plain ? "plain" : "\(kind.name):\(rounds)" }
         .joined(separator: ", ")
     }
+    let taps = Dictionary(grouping: features) { text($0.views) }
+      .mapValues { $0.map(\.shape.tap).joined(separator: ", ") }
     let parts =
       (records > 0 ? [text(logits)] : [])
-      + features.map { "\($0.shape.tap) of \(text($0.views))" }
+      + taps.sorted { $0.key < $1.key }.map { "features \($0.value) (\($0.key))" }
     return parts.joined(separator: " and ")
       + " of \(images.count) images from \(images.ranges.first?.lowerBound ?? 0) on"
   }
