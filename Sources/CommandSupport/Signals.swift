@@ -15,7 +15,8 @@ package final class StopSignals: Sendable {
     for number in [SIGINT, SIGTERM] + (Self.isIgnored(SIGHUP) ? [] : [SIGHUP]) {
       signal(number) { number in
         StopSignals.received.store(number, ordering: .relaxed)
-        signal(number, SIG_DFL)
+        // Shell and kernel both tell of a terminal that goes away.
+        signal(number, number == SIGHUP ? SIG_IGN : SIG_DFL)
         signal(SIGINT, SIG_DFL)
       }
     }

@@ -43,7 +43,8 @@ struct UnitPlan {
         view: view, needsLogits: entry.logits.contains(view),
         taps: entry.features.map(\.shape.tap).filter { entry.hasFeatures($0, view) })
     }
-    self.init(units, wanted, entry.features.map(\.shape), window: .max)
+    let near = units.filter { $0.images.intersects(entry.images) }
+    self.init(near, wanted, entry.features.map(\.shape), window: .max)
   }
 
   private init(_ units: [UnitEntry], _ wanted: [ViewRequest], _ taps: [TapShape], window: Int) {

@@ -30,7 +30,10 @@ final class WriterLock {
   static func holder(of directory: String) throws(CacheError) -> String? {
     let path = path(directory)
     let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
-    guard descriptor >= 0 else { throw FileSystem.error(path) }
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return nil }
+      throw FileSystem.error(path)
+    }
     defer { close(descriptor) }
     if flock(descriptor, LOCK_SH | LOCK_NB) == 0 { return nil }
     guard errno == EWOULDBLOCK else {

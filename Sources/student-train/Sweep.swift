@@ -59,9 +59,9 @@ struct Sweep: ParsableCommand {
       try shippedRecipes().recipe(recipe).settings.last { $0.key == key }?.value
     }
     let (signals, progress) = (StopSignals(), ProgressLine(quiet: quiet))
+    try RunDirectory.requireOther(output)
     try check(runs, progress, signals)
     let share = max(1, try threads.count() / min(parallel, runs.count))
-    try RunDirectory.requireOther(output)
     try makeDirectory(output)
     progress.note(
       "\(counted(runs.count, "run")), \(min(parallel, runs.count)) at a time, in \(output)")

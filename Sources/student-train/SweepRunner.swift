@@ -44,7 +44,10 @@ struct SweepRunner {
             : "stopping: \(children.count) runs save where they are")
       }
       if signals.takeCheckpoint() {
-        for child in children { kill(child.process.processIdentifier, SIGUSR1) }
+        // One that has not taken its run's lock would still die of it.
+        for child in children where RunDirectory.isBusy(folder(child.run)) {
+          kill(child.process.processIdentifier, SIGUSR1)
+        }
       }
       while children.count < parallel, let next = waiting.first {
         // The child of a sweep that was killed trains on.

@@ -205,6 +205,9 @@ import Testing
     kill(sweep.processIdentifier, SIGUSR1)
     wait(for: "state.safetensors")
     #expect(FileManager.default.fileExists(atPath: run + "/state.safetensors"))
+    // Shell and kernel both tell of it.
+    kill(sweep.processIdentifier, SIGHUP)
+    usleep(2000)
     kill(sweep.processIdentifier, SIGHUP)
     sweep.waitUntilExit()
     #expect(sweep.terminationReason == .exit && sweep.terminationStatus == 129)

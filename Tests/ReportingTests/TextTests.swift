@@ -13,6 +13,7 @@ struct TextTests {
 
   @Test func jsonEscapesWhatItMust() {
     #expect(JSONValue.string("a\"b\\c\n\u{1}é").text == #""a\"b\\c\n\u0001é""#)
+    #expect(JSONValue.string("\u{7f}\u{9b}").text == #""\u007f\u009b""#)
   }
 
   @Test func jsonHasNoNumbersThatAreNone() {

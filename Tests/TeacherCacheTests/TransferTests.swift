@@ -305,6 +305,7 @@ import Testing
     #expect(try WriterLock.holder(of: folder.path)?.contains("pid \(getpid())") == true)
     lock.release()
     #expect(try WriterLock.holder(of: folder.path) == nil)
+    #expect(try WriterLock.holder(of: folder.path + "/nothing") == nil)
   }
 
   /// A merge writes the list of units anew, so it must know of each that is not there.
