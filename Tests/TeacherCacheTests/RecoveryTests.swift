@@ -365,38 +365,6 @@ import Testing
     try CacheWriter(cache, .sample(), "", mapBytes: 1 << 20) { _ in nil }.close()
   }
 
-  /// A copy that is still under way has not brought all units, and a damaged one may have been deleted:
-  /// whoever writes makes it again or leaves the cache as it is.
-  @Test(arguments: ["", "/data.mdb"])
-  func aLostUnitIsMadeAgainOrKeptOnTheList(file: String) throws {
-    let directory = try TemporaryDirectory()
-    let identity = CacheIdentity.sample(.q8)
-    try teacher.dump(directory.path, identity, images: images, views: views)
-    let manifest = try CacheManifest.read(from: directory.path)
-    let hash = try CacheReader.open(directory.path).contentHash
-    let unit = try #require(manifest.units.first)
-    try FileManager.default.removeItem(atPath: "\(directory.path)/\(unit.path)\(file)")
-    let lost = CacheError.lostUnit(path: directory.path, unit)
-    #expect(throws: lost) { try CacheReader.open(directory.path) }
-    #expect(lost.description.contains(" of \(images.count) images from \(images[0]) on"))
-    for other in [[View.plain], Array(views.dropLast())] {
-      #expect(throws: lost) {
-        _ = try CachePlan(
-          directory.path, identity: identity, images: images, views: other, taps: [],
-          featureViews: [])
-      }
-      #expect(throws: lost) {
-        try teacher.dump(directory.path, identity, images: images, views: other)
-      }
-    }
-    #expect(try CacheManifest.read(from: directory.path) == manifest)
-    try teacher.dump(directory.path, identity, images: images, views: views + [.plain])
-    #expect(
-      try CacheReader.verify(directory.path).recordsChecked == images.count * (views.count + 1))
-    try teacher.dump(directory.path, identity, images: images, views: views)
-    #expect(try CacheReader.open(directory.path).contentHash != hash)  // plain views came along
-  }
-
   @Test func figuresThatNoUnitHasAreDoneAgain() {
     var account = UnitAccount()
     account.done = 3
