@@ -42,12 +42,11 @@ needs_torch = unittest.skipUnless(importlib.util.find_spec("torch"), "needs torc
 
 
 def load_reference(name):
-    """A script of tools/reference as a module."""
-    path = PROJECT / f"tools/reference/{name}.py"
-    spec = importlib.util.spec_from_file_location(f"reference_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """A module of tools/reference."""
+    folder = str(PROJECT / "tools/reference")
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return importlib.import_module(name)
 
 
 def fixture(path):
