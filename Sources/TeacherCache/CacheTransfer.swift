@@ -37,11 +37,13 @@ package enum CacheTransfer {
     try FileSystem.makeDirectory(target)
     try UnitName.makeFolder(in: target)
     let lock: WriterLock
-    do throws(CacheError) { lock = try waitForLock(target, onWait) } catch {
+    do throws(CacheError) {
+      lock = try whenFree(onWait) { () throws(CacheError) in try WriterLock(target) }
+    } catch {
       // Another user's lock can be waited for, but not taken.
-      guard case .permission = error, try waitForHolder(target, onWait),
-        isCopy(target, of: try CacheManifest.read(from: source))
-      else { throw error }
+      guard case .permission = error else { throw error }
+      try whenFree(onWait) { () throws(CacheError) in try WriterLock.requireFree(target) }
+      guard isCopy(target, of: try CacheManifest.read(from: source)) else { throw error }
       return
     }
     defer { lock.release() }
@@ -194,36 +196,20 @@ package enum CacheTransfer {
     try FileSystem.move(temporary, to: target + "/" + entry.path)
   }
 
-  /// The writer's lock of `target`, tried every tenth of a second for up to an hour.
-  private static func waitForLock(
-    _ target: String, _ onWait: (String) -> Void
-  ) throws(CacheError) -> WriterLock {
-    for attempt in 0..<attempts {
-      do throws(CacheError) {
-        return try WriterLock(target)
-      } catch {
+  /// What `attempt` gives, repeated every tenth of a second for up to an hour while it finds another
+  /// process at work.
+  private static func whenFree<Result>(
+    _ onWait: (String) -> Void, _ attempt: () throws(CacheError) -> Result
+  ) throws(CacheError) -> Result {
+    for number in 0..<36_000 {
+      do throws(CacheError) { return try attempt() } catch {
         guard case .locked(_, let holder) = error else { throw error }
-        if attempt == 0 { onWait(holder) }
+        if number == 0 { onWait(holder) }
         usleep(100_000)
       }
     }
-    return try WriterLock(target)
+    return try attempt()
   }
-
-  /// Waits as long for a lock that cannot be taken; false where it is still held.
-  private static func waitForHolder(
-    _ target: String, _ onWait: (String) -> Void
-  ) throws(CacheError) -> Bool {
-    for attempt in 0..<attempts {
-      guard let holder = try WriterLock.holder(of: target) else { return true }
-      if attempt == 0 { onWait(holder) }
-      usleep(100_000)
-    }
-    return false
-  }
-
-  /// An hour of tenths of a second.
-  private static let attempts = 36_000
 }
 
 extension CacheManifest {

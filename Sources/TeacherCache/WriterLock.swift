@@ -15,8 +15,7 @@ final class WriterLock {
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       let code = errno
       close(descriptor)
-      if code == EWOULDBLOCK { throw .locked(path: directory, holder: Self.name(in: path)) }
-      throw .io(path: path, reason: String(cString: strerror(code)))
+      throw Self.refusal(code, directory)
     }
     let line = Self.holderLine
     ftruncate(descriptor, 0)
@@ -26,20 +25,22 @@ final class WriterLock {
 
   deinit { release() }
 
-  /// Who holds the lock of `directory`, for one who may only read it; nil where nobody does.
-  static func holder(of directory: String) throws(CacheError) -> String? {
+  /// Fails with `.locked` while somebody holds the lock of `directory`, which may only be read.
+  static func requireFree(_ directory: String) throws(CacheError) {
     let path = path(directory)
     let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
     guard descriptor >= 0 else {
-      if errno == ENOENT { return nil }
+      if errno == ENOENT { return }
       throw FileSystem.error(path)
     }
     defer { close(descriptor) }
-    if flock(descriptor, LOCK_SH | LOCK_NB) == 0 { return nil }
-    guard errno == EWOULDBLOCK else {
-      throw .io(path: path, reason: String(cString: strerror(errno)))
-    }
-    return name(in: path)
+    guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else { throw refusal(errno, directory) }
+  }
+
+  private static func refusal(_ code: Int32, _ directory: String) -> CacheError {
+    code == EWOULDBLOCK
+      ? .locked(path: directory, holder: name(in: path(directory)))
+      : .io(path: path(directory), reason: String(cString: strerror(code)))
   }
 
   private static func path(_ directory: String) -> String { directory + "/writer.lock" }

@@ -302,10 +302,14 @@ import Testing
   @Test func theHolderOfALockIsNamedToThoseWhoMayOnlyRead() throws {
     let folder = try TemporaryDirectory()
     let lock = try WriterLock(folder.path)
-    #expect(try WriterLock.holder(of: folder.path)?.contains("pid \(getpid())") == true)
+    let error = #expect(throws: CacheError.self) { try WriterLock.requireFree(folder.path) }
+    guard case .locked(_, let holder) = error, holder.contains("pid \(getpid())") else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
     lock.release()
-    #expect(try WriterLock.holder(of: folder.path) == nil)
-    #expect(try WriterLock.holder(of: folder.path + "/nothing") == nil)
+    try WriterLock.requireFree(folder.path)
+    try WriterLock.requireFree(folder.path + "/nothing")
   }
 
   /// A merge writes the list of units anew, so it must know of each that is not there.
