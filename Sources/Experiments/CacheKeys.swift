@@ -39,25 +39,8 @@ extension CacheReader {
 
   /// Views whose logits are stored, unit by unit, image by image; at most `limit` of them, evenly
   /// spread.
-  package func storedKeys(limit: Int? = nil) -> [ViewKey] {
-    let total = manifest.units.reduce(0) { $0 + $1.records }
-    let wanted = min(limit ?? total, total)
-    var keys: [ViewKey] = []
-    keys.reserveCapacity(wanted)
-    var seen = 0
-    for unit in manifest.units {
-      let views = unit.logits.views
-      for image in unit.images.numbers {
-        for view in views {
-          // The i-th of `wanted` is at i·total/wanted.
-          if keys.count < wanted, seen == keys.count * total / wanted {
-            keys.append(ViewKey(image: image, view: view))
-          }
-          seen += 1
-        }
-      }
-    }
-    return keys
+  package func storedKeys(limit: Int? = nil) -> StoredKeys {
+    StoredKeys(manifest.units, limit: limit)
   }
 
   /// How often the teacher was right about the stored views: percent by kind of view.

@@ -1,4 +1,4 @@
-package import Datasets
+import Datasets
 import Distillation
 import Networks
 package import TeacherCache
@@ -33,7 +33,7 @@ package struct CacheProof {
   /// - Throws: `ReplayMismatch` at the first wrong pixel; `CacheError.mismatch` if the file is
   ///   another teacher.
   package func check(
-    _ keys: [ViewKey], teacher path: String?, progress: (Int) -> Void
+    _ keys: StoredKeys, teacher path: String?, progress: (Int) -> Void
   ) throws -> Report {
     let teacher = try path.map { try loadTeacher($0) }
     var report = Report()
