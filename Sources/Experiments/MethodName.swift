@@ -76,13 +76,15 @@ package enum MethodName: String, CaseIterable, Sendable {
       throw PlanError(
         .settings,
         "\(rawValue) compares cosines, which \(settings.student) does not give; choose a student "
-          + "with a normalised classifier, such as resnet32_s_normed")
+          + "with a normalised classifier, such as resnet32_s_normed",
+        about: ["method", "student"])
     }
     guard needsCosines || !run.studentGivesCosines else {
       throw PlanError(
         .settings,
         "\(settings.student) gives cosines, which only ldam scales into logits; choose a student "
-          + "without a normalised classifier for \(rawValue), such as resnet32_s")
+          + "without a normalised classifier for \(rawValue), such as resnet32_s",
+        about: ["method", "student"])
     }
     let smoothing = settings.labelSmoothing
     let method: any DistillationMethod

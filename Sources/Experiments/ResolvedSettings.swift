@@ -4,12 +4,9 @@ import Networks
 /// Settings with what was said explicitly, after flag, `--set`, recipe and default were weighed.
 package struct ResolvedSettings: Sendable {
   package let settings: Settings
-  /// Keys that a flag or `--set` named.
-  package let explicit: Set<String>
   /// What the run was made from whose config.yaml the recipe is; empty otherwise.
   package let recipeInputs: [String: String]
-  /// The recipe's file and what it says, by key.
-  private let recipe: (path: String, settings: [String: String])
+  let origins: SettingOrigins
 
   /// - Parameters:
   ///   - flags: (key, value) of the flags that were given.
@@ -30,18 +27,17 @@ package struct ResolvedSettings: Sendable {
     for (key, _) in fromRecipe where !SettingKey.all.contains(where: { $0.name == key }) {
       throw SettingError(.recipe, "\(recipe?.path ?? ""): " + Self.unknownKey(key, SettingKey.all))
     }
-    explicit = Set(given.map(\.key))
     recipeInputs = recipe?.inputs ?? [:]
-    self.recipe = (
-      recipe?.path ?? "",
-      Dictionary(fromRecipe.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })
-    )
-    let (explicit, said) = (explicit, self.recipe)
+    let origins = SettingOrigins(
+      explicit: Set(given.map(\.key)),
+      recipe: Dictionary(fromRecipe.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 }),
+      recipePath: recipe?.path ?? "")
+    self.origins = origins
     func last(_ key: String) -> String? {
-      given.last { $0.key == key }?.value ?? said.settings[key]
+      given.last { $0.key == key }?.value ?? origins.recipe[key]
     }
     func refusal(_ key: String, _ text: String) -> SettingError {
-      Self.refusal(key, text, explicit, said)
+      origins.attributed(SettingError(.usage, text, about: [key]))
     }
     guard let methodText = last("method") else {
       throw SettingError(
@@ -99,10 +95,10 @@ package struct ResolvedSettings: Sendable {
     if let hint = method.ownDrops {
       // What says that there are none is no contradiction: scripts give one line to every method. Of a
       // recipe for another method they are put aside.
-      let isOwn = !explicit.contains("method")
+      let isOwn = !origins.explicit.contains("method")
       let drops = [("milestones", "none"), ("warmup_epochs", "0")].first { key, none in
         given.contains { $0.key == key && !isNothing($0.value, none) }
-          || (isOwn && !isNothing(said.settings[key], none))
+          || (isOwn && !isNothing(origins.recipe[key], none))
       }?.0
       if let drops {
         throw refusal(drops, "\(drops) does not go with \(method.rawValue): \(hint)")
@@ -110,24 +106,8 @@ package struct ResolvedSettings: Sendable {
       settings.milestones = []
       settings.warmupEpochs = 0
     }
-    do { try settings.settle(explicit: explicit, recipe: said.settings) } catch {
-      throw error.kind == .recipe
-        ? SettingError(.recipe, "\(said.path): \(error.description)") : error
-    }
+    do { try settings.settle(by: origins) } catch { throw origins.attributed(error) }
     self.settings = settings
-  }
-
-  /// The error about a key's value: one in the recipe says so, and in which file.
-  func refusal(_ key: String, _ text: String) -> SettingError {
-    Self.refusal(key, text, explicit, recipe)
-  }
-
-  private static func refusal(
-    _ key: String, _ text: String, _ explicit: Set<String>,
-    _ recipe: (path: String, settings: [String: String])
-  ) -> SettingError {
-    explicit.contains(key) || recipe.settings[key] == nil
-      ? SettingError(.usage, text) : SettingError(.recipe, "\(recipe.path): \(text)")
   }
 
   private static func unknownKey(_ key: String, _ keys: [SettingKey]) -> String {

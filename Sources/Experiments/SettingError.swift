@@ -12,10 +12,13 @@ package struct SettingError: Error, CustomStringConvertible, Sendable {
   }
   package let kind: Kind
   package let description: String
+  /// The settings that it is about, where a flag or a recipe may have said them.
+  let keys: [String]
 
-  package init(_ kind: Kind, _ description: String) {
+  package init(_ kind: Kind, _ description: String, about keys: [String] = []) {
     self.kind = kind
     self.description = description
+    self.keys = keys
   }
 }
 

@@ -15,15 +15,9 @@ extension Settings {
 
   /// Refuses settings that contradict each other or would do nothing in this run, and puts aside
   /// those of a recipe that a flag has overridden.
-  ///
-  /// - Parameters:
-  ///   - explicit: the keys that a flag or `--set` named; a contradiction of others alone is the
-  ///     recipe's.
-  ///   - recipe: what that says, by key.
-  package mutating func settle(
-    explicit: Set<String>, recipe: [String: String] = [:]
-  ) throws(SettingError) {
-    try settleSchedule(explicit, recipe)
+  mutating func settle(by origins: SettingOrigins) throws(SettingError) {
+    let explicit = origins.explicit
+    try settleSchedule(explicit, origins.recipe)
     if plainViews {
       if explicit.contains("views"), let views, !views.plain {
         throw SettingError(
@@ -39,8 +33,9 @@ extension Settings {
     }
     if nesterov, momentum == 0 {
       throw SettingError(
-        explicit.isDisjoint(with: ["nesterov", "momentum"]) ? .recipe : .usage,
-        "nesterov is a form of the momentum, which is 0; give --momentum or leave it out")
+        .usage,
+        "nesterov is a form of the momentum, which is 0; give --momentum or leave it out",
+        about: ["nesterov", "momentum"])
     }
     if explicit.contains("temperature"), !method.needsTeacherLogits {
       throw SettingError(
@@ -72,28 +67,29 @@ extension Settings {
     case .multistep:
       if explicit.contains("min_lr") || (isRecipes && minimumLearningRate != 0) {
         throw SettingError(
-          explicit.contains("min_lr") ? .usage : .recipe,
-          "min_lr is where a cosine ends; it goes with --schedule cosine")
+          .usage, "min_lr is where a cosine ends; it goes with --schedule cosine",
+          about: ["min_lr"])
       }
       minimumLearningRate = 0
     case .cosine:
       if let hint = method.ownDrops {
         throw SettingError(
-          explicit.isDisjoint(with: ["schedule", "method"]) ? .recipe : .usage,
-          "schedule=cosine does not go with \(method.rawValue): \(hint)")
+          .usage, "schedule=cosine does not go with \(method.rawValue): \(hint)",
+          about: ["schedule", "method"])
       }
       let steps = [("lr_decay", "1"), ("milestones", "none")].first { key, none in
         explicit.contains(key) || (isRecipes && !isNothing(recipe[key], none))
       }
       if let (key, _) = steps {
         throw SettingError(
-          explicit.contains(key) ? .usage : .recipe,
-          "\(key) does not go with --schedule cosine, which has no steps; leave it out")
+          .usage, "\(key) does not go with --schedule cosine, which has no steps; leave it out",
+          about: [key])
       }
       guard minimumLearningRate <= learningRate else {
         throw SettingError(
-          explicit.isDisjoint(with: ["min_lr", "lr"]) ? .recipe : .usage,
-          "min_lr is \(plain(minimumLearningRate)), above the base rate of \(plain(learningRate))")
+          .usage,
+          "min_lr is \(plain(minimumLearningRate)), above the base rate of \(plain(learningRate))",
+          about: ["min_lr", "lr"])
       }
       milestones = []
       learningRateDecay = 1

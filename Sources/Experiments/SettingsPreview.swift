@@ -12,7 +12,8 @@ extension TrainingSession {
     let dataset = try cache?.datasetInfo.name
     let resolved = try ResolvedSettings(
       flags: flags, sets: sets, recipe: recipe, dataset: dataset)
-    for key in ["views", "view_seed"] where cache != nil && resolved.explicit.contains(key) {
+    let explicit = cache == nil ? [] : resolved.origins.explicit
+    for key in ["views", "view_seed"] where explicit.contains(key) {
       throw SettingError(
         .usage, "\(key) does not go with --cache: the views are the cache's; leave it out")
     }

@@ -131,7 +131,8 @@ struct TeacherViews {
         throw SettingError(
           .usage,
           "sskd.feature_rounds is \(rounds), but there are features of weak:all, which has every "
-            + "round; leave it out")
+            + "round; leave it out",
+          about: ["sskd.feature_rounds"])
       }
       (features.weak, features.crops) = (rounds, false)
       if rounds == 0 { features = ViewSet(plain: true) }
@@ -197,7 +198,8 @@ struct TeacherViews {
       images = try subset.indices(labels: data.train.labels, classes: data.info.classes)
     }
     guard !images.isEmpty else {
-      throw SettingError(.usage, "the training set is empty; choose another --subset")
+      throw SettingError(
+        .usage, "the training set is empty; choose another --subset", about: ["subset"])
     }
     return images
   }
@@ -228,6 +230,7 @@ struct TeacherViews {
     SettingError(
       .usage,
       "--method \(settings.method.rawValue) trains on \(kind) views and there are none; "
-        + "add \(kind):N to --views")
+        + "add \(kind):N to --views",
+      about: ["method", "views"])
   }
 }

@@ -75,29 +75,31 @@ package struct TrainingSession {
           from: folder, labels: data.train.labels, classes: data.info.classes)
       }
     }
-    var source = try TeacherViews(
-      choice: choice, cache: cache, data: data, settings: &settings,
-      repeats: repeats, kept: kept, execution: execution)
+    var source = try resolved.origins.check {
+      try TeacherViews(
+        choice: choice, cache: cache, data: data, settings: &settings, repeats: repeats, kept: kept,
+        execution: execution)
+    }
     let isPart = settings.subset == .all && source.images.count < data.train.labels.count
     let split = ValidationSplit(
       images: source.images, labels: source.images.map { data.train.labels[$0] },
       classes: data.info.classes, fraction: settings.validationFraction, seed: settings.seed)
     if settings.validationFraction > 0, split.validation.isEmpty {
-      throw resolved.refusal(
-        "val_fraction",
-        "val_fraction \(settings.validationFraction) leaves no validation images: no class has "
-          + "enough of them; choose a larger fraction")
+      throw resolved.origins.attributed(
+        SettingError(
+          .usage,
+          "val_fraction \(settings.validationFraction) leaves no validation images: no class has "
+            + "enough of them; choose a larger fraction", about: ["val_fraction"]))
     }
     let images = split.training
     var classCounts = Array(repeating: 0, count: data.info.classes)
     for image in images { classCounts[data.train.labels[image]] += 1 }
-    plan = try settings.method.plan(
-      settings,
-      for: RunShape(
-        stepsPerEpoch: (images.count + settings.batchSize - 1) / settings.batchSize,
-        classCounts: classCounts, studentTaps: student.network.taps,
-        teacherTaps: source.teacherTaps.map(\.tap),
-        studentGivesCosines: student.network.givesCosines))
+    let shape = RunShape(
+      stepsPerEpoch: (images.count + settings.batchSize - 1) / settings.batchSize,
+      classCounts: classCounts, studentTaps: student.network.taps,
+      teacherTaps: source.teacherTaps.map(\.tap),
+      studentGivesCosines: student.network.givesCosines)
+    plan = try resolved.origins.check { try settings.method.plan(settings, for: shape) }
     try plan.requireAdapters(
       student: student.network.tapSizes(height: data.info.height, width: data.info.width),
       teacher: source.teacherTaps)

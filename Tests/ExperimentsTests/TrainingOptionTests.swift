@@ -184,7 +184,7 @@ struct TrainingOptionTests {
     #expect {
       try job.session("ldam", live: true, execution: Execution(threads: 1))
     } throws: { error in
-      (error as? PlanError)?.kind == .settings && "\(error)".contains("resnet32_s_normed")
+      (error as? SettingError)?.kind == .usage && "\(error)".contains("resnet32_s_normed")
     }
   }
 
@@ -199,7 +199,7 @@ struct TrainingOptionTests {
       #expect {
         try job.session(method, live: true, execution: execution, flags: student)
       } throws: { error in
-        (error as? PlanError)?.kind == .settings && "\(error)".contains("only ldam")
+        (error as? SettingError)?.kind == .usage && "\(error)".contains("only ldam")
       }
     }
     let network = try Architecture.make("resnet20_s_normed", classes: 10)

@@ -50,10 +50,13 @@ package struct PlanError: Error, CustomStringConvertible, Sendable {
   }
   package let kind: Kind
   package let description: String
+  /// The settings that could be changed.
+  package let keys: [String]
 
-  package init(_ kind: Kind, _ description: String) {
+  package init(_ kind: Kind, _ description: String, about keys: [String] = []) {
     self.kind = kind
     self.description = description
+    self.keys = keys
   }
 }
 
@@ -125,7 +128,9 @@ private func pairTaps(
         "sskd.stages names \(pair.student):\(pair.teacher), but there are only \(lists)")
     }
     if let previous = pairs.last, previous.studentStage >= stage {
-      throw PlanError(.settings, "sskd.stages must name the student's taps in order, each once")
+      throw PlanError(
+        .settings, "sskd.stages must name the student's taps in order, each once",
+        about: ["sskd.stages"])
     }
     pairs.append(FeaturePair(studentStage: stage, teacherTap: pair.teacher))
   }
@@ -140,7 +145,8 @@ private func partEnds(
     throw PlanError(
       .settings,
       "\(total) \(total == 1 ? "step is" : "steps are") too few for \(stages) stages and a head; train "
-        + "for more epochs")
+        + "for more epochs",
+      about: ["epochs"])
   }
   var lengths: [Int]
   if settings.stageEpochs.isEmpty {
@@ -149,7 +155,8 @@ private func partEnds(
       throw PlanError(
         .settings,
         "sskd.head_epochs \(head) leaves nothing of \(Double(total) / Double(stepsPerEpoch)) epochs "
-          + "for \(stages == 1 ? "the stages" : "\(stages) stages"); choose fewer")
+          + "for \(stages == 1 ? "the stages" : "\(stages) stages"); choose fewer",
+        about: ["sskd.head_epochs", "epochs"])
     }
     let share = settings.headEpochs.map { 1 - $0 * Double(stepsPerEpoch) / Double(total) } ?? 0.81
     lengths = Array(
@@ -159,7 +166,8 @@ private func partEnds(
     guard settings.stageEpochs.count == stages else {
       throw PlanError(
         .settings,
-        "sskd.stage_epochs has \(settings.stageEpochs.count) numbers for \(stages) stages")
+        "sskd.stage_epochs has \(settings.stageEpochs.count) numbers for \(stages) stages",
+        about: ["sskd.stage_epochs", "sskd.stages", "sskd.joint"])
     }
     lengths = settings.stageEpochs.map { Int(($0 * Double(stepsPerEpoch)).rounded()) }
     if let head = settings.headEpochs {
@@ -168,7 +176,8 @@ private func partEnds(
         throw PlanError(
           .settings,
           "sskd.stage_epochs and sskd.head_epochs give \(sum) steps, "
-            + "but the run has \(total); they must add up to --epochs")
+            + "but the run has \(total); they must add up to --epochs",
+          about: ["sskd.stage_epochs", "sskd.head_epochs", "epochs"])
       }
     }
   }
@@ -183,7 +192,8 @@ private func partEnds(
     throw PlanError(
       .settings,
       "sskd.stage_epochs take \(lengths.reduce(0, +)) of \(total) steps; every stage "
-        + "and the head need at least one")
+        + "and the head need at least one",
+      about: ["sskd.stage_epochs", "epochs"])
   }
   return ends + [total]
 }
