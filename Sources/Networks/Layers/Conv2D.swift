@@ -76,7 +76,7 @@ package final class Conv2D: Layer {
     if let bias { addChannelSums(gradient, to: bias.gradient, on: execution) }
     if isInput { return Tensor([0], in: execution.memory) }
     return shape.inputGradient(
-      gradient, weights: weight.value, height: x.shape[1], width: x.shape[2], addend: addend,
-      on: execution)
+      gradient, weights: weight.value, height: x.shape[1], width: x.shape[2],
+      finish: ConvolutionFinish(addend: addend), on: execution)
   }
 }
