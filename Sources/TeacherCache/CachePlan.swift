@@ -56,10 +56,14 @@ package struct CachePlan: Sendable {
 extension [UnitEntry] {
   /// Fails with `.lostUnit` unless these hold all that `lost` units of the cache at `directory` held.
   func require(_ lost: [UnitEntry], in directory: String) throws(CacheError) {
-    for entry in lost
-    where !UnitPlan(entry, units: self).missing(entry.images.numbers).isEmpty {
+    for entry in lost where !holdAll(of: entry) {
       throw .lostUnit(path: directory, entry)
     }
+  }
+
+  /// Whether these hold all that another unit holds, or held.
+  func holdAll(of entry: UnitEntry) -> Bool {
+    UnitPlan(entry, units: self).missing(entry.images.numbers).isEmpty
   }
 
   /// Fails with `.mismatch` where one of these taps has another shape here.

@@ -28,11 +28,18 @@ package final class CacheReader: Sendable {
   package static func open(
     _ directory: String, ordered: Bool = false
   ) throws(CacheError) -> CacheReader {
-    try CacheReader(directory, ordered)
+    try CacheReader(directory, CacheManifest.read(from: directory), ordered)
   }
 
-  private init(_ directory: String, _ ordered: Bool) throws(CacheError) {
-    manifest = try CacheManifest.read(from: directory)
+  /// Opens what a writer of the cache has found or sealed.
+  static func open(_ writer: CacheWriter) throws(CacheError) -> CacheReader {
+    try CacheReader(writer.directory, writer.manifest, false)
+  }
+
+  private init(
+    _ directory: String, _ manifest: CacheManifest, _ ordered: Bool
+  ) throws(CacheError) {
+    self.manifest = manifest
     self.directory = directory
     var units: [UnitReader] = []
     for entry in manifest.units {

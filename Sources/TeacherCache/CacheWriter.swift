@@ -6,8 +6,10 @@ package import Datasets
 package final class CacheWriter {
   package let directory: String
   package let identity: CacheIdentity
+  /// Of the units that are there.
   package private(set) var manifest: CacheManifest
-  /// Units that the manifest listed and nobody finds; a plan must make them again.
+  /// Units that manifest.json lists and nobody finds: a plan must make them again, and they stay on the
+  /// list until that is done.
   private var lost: [UnitEntry] = []
   private let kernelLevels: KernelLevels
   private let mapBytes: Int
@@ -74,17 +76,13 @@ package final class CacheWriter {
   /// deleted; whatever else lies in `units/` is left alone.
   ///
   /// - Throws: `.lostUnit` where the manifest lists a unit that is not there and that this work would
-  ///   not make again: sealing it would forget the other.
+  ///   not make again.
   package func missing(
     images: [Int], views: [View], taps: [TapShape], featureViews: [View]
   ) throws(CacheError) -> [WorkUnit] {
     let plan = try CachePlan.work(
       identity, manifest.units, lost: lost, in: directory, images: images, views: views, taps: taps,
       featureViews: featureViews)
-    if !lost.isEmpty {
-      lost = []
-      try manifest.write(to: directory)
-    }
     let names = Set(plan.map { UnitName.of($0, identity) })
     for name in FileSystem.names(in: unitsDirectory) {
       for prefix in [UnitName.unsealedPrefix, UnitJournal.prefix]
@@ -160,7 +158,11 @@ package final class CacheWriter {
   func add(_ entries: [UnitEntry]) throws(CacheError) {
     manifest.units += entries
     manifest.units.sort { $0.path < $1.path }
-    try manifest.write(to: directory)
+    lost.removeAll { manifest.units.holdAll(of: $0) }
+    var listed = manifest
+    listed.units += lost
+    listed.units.sort { $0.path < $1.path }
+    try listed.write(to: directory)
   }
 }
 

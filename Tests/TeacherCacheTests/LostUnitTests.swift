@@ -42,4 +42,36 @@ import Testing
     try teacher.dump(directory.path, identity, images: images, views: views)
     #expect(try CacheReader.open(directory.path).contentHash != hash)  // plain views came along
   }
+
+  /// It stays listed until it is there again, whatever is sealed before that.
+  @Test func aKillBeforeItIsMadeAgainForgetsNothing() throws {
+    let directory = try TemporaryDirectory()
+    let identity = CacheIdentity.sample(.q8)
+    try teacher.dump(directory.path, identity, images: Array(images.prefix(10)), views: weak(0..<1))
+    try teacher.dump(directory.path, identity, images: Array(images.dropFirst(10)), views: views)
+    let unit = try #require(CacheManifest.read(from: directory.path).units.last)
+    #expect(unit.images.count == 50)
+    try FileManager.default.removeItem(atPath: "\(directory.path)/\(unit.path)")
+    do {
+      let writer = try CacheWriter(directory.path, identity, "test", mapBytes: 64 << 10)
+      let plan = try writer.missing(images: images, views: views, taps: [], featureViews: [])
+      try #require(plan.map(\.images.count) == [10, 50])
+      let first = try writer.begin(plan[0])
+      try teacher.fill(first)
+      try first.seal()
+      let second = try writer.begin(plan[1])
+      try teacher.fill(second, limit: 20)
+      try second.commit()
+      writer.close()
+    }
+    let listed = try CacheManifest.read(from: directory.path).units
+    #expect(listed.count == 3 && listed.contains(unit))
+    let lost = CacheError.lostUnit(path: directory.path, unit)
+    #expect(throws: lost) {
+      try teacher.dump(directory.path, identity, images: images, views: [.strong(0)])
+    }
+    try teacher.dump(directory.path, identity, images: images, views: views)
+    #expect(
+      try CacheReader.verify(directory.path).recordsChecked == images.count * views.count)
+  }
 }

@@ -18,6 +18,7 @@ from .errors import (
     DatasetError,
     DiskFull,
     Locked,
+    LostUnit,
     Mismatch,
     Missing,
     NetworkFileSystem,

@@ -41,6 +41,18 @@ class Missing(CacheError, LookupError):
         return cls(f"{path} does not hold {what}; add it with teacher-dump or Writer")
 
 
+class LostUnit(Missing):
+    """A unit that the manifest lists and nobody finds."""
+
+    @classmethod
+    def of(cls, path: str, unit: str, held: str) -> LostUnit:
+        return cls(
+            f"the cache {path} has lost its unit {unit}, which held {held}; if the cache is still being "
+            "copied, let that finish; else put the unit back from a copy, or let a teacher-dump or a "
+            "Writer that asks for all of it make it again"
+        )
+
+
 class Mismatch(CacheError):
     """A field of the identity differs from what is needed; `field` names it."""
 

@@ -156,6 +156,14 @@ class UnitEntry:
         views = self.logits if tap is None else self.feature_views(tap)
         return views is not None and view in views
 
+    @property
+    def held(self) -> str:
+        """What it holds, in words."""
+        return (
+            f"{self.records} logits and {self.feature_records} feature maps of {len(self.images)} images "
+            f"from {self.images.ranges[0][0]} on"
+        )
+
     def _check(self) -> None:
         """ValueError for figures that are impossible: paths stay inside, sizes are bounded."""
         images = len(self.images)
@@ -222,6 +230,14 @@ class Manifest:
             return Manifest._from_json(members)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Corrupt.of(path, f"not a manifest ({error})") from error
+
+    def without_lost(self, directory: str) -> tuple[Manifest, list[UnitEntry]]:
+        """The manifest without the units that are not there, and those."""
+        lost = [
+            unit for unit in self.units
+            if not os.path.lexists(os.path.join(directory, unit.path, "data.mdb"))
+        ]  # fmt: skip
+        return Manifest(self.identity, [unit for unit in self.units if unit not in lost]), lost
 
     @staticmethod
     def _from_json(members: Mapping[str, Any]) -> Manifest:

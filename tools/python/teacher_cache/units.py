@@ -11,7 +11,7 @@ from typing import Optional, Sequence
 
 import lmdb
 
-from .errors import CacheError, Corrupt, MalformedRecord, Missing, Truncated, WrongVersion
+from .errors import CacheError, Corrupt, LostUnit, MalformedRecord, Truncated, WrongVersion
 from .manifest import LMDB_FORMAT, UnitEntry
 from .records import LOGITS_TABLE, RecordIndex, features_table
 
@@ -110,7 +110,8 @@ def _check_file(entry: UnitEntry, path: str) -> None:
         try:
             mode = os.lstat(place).st_mode
         except FileNotFoundError:
-            raise Missing.of(f"its unit {entry.path}", os.path.dirname(place)) from None
+            directory = path.removesuffix("/" + entry.path)
+            raise LostUnit.of(directory, entry.path, entry.held) from None
         if not is_kind(mode):
             raise Corrupt.of(place, "it is a link or no file, which a cache never contains")
     size = os.lstat(data).st_size

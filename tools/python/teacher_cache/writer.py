@@ -8,7 +8,7 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Union
 import numpy as np
 
 from .datasets import ImageSet, load_train
-from .errors import CacheError, Mismatch, NetworkFileSystem
+from .errors import CacheError, LostUnit, Mismatch, NetworkFileSystem
 from .files import move, network_type, remove, sha256, sync
 from .identity import CacheIdentity
 from .lock import WriterLock
@@ -17,14 +17,12 @@ from .manifest import (
     Manifest,
     TapShape,
     UnitEntry,
-    ViewRanges,
     is_possible,
     is_tap_name,
     require_no_run,
     require_no_units,
 )
-from .plan import WorkUnit, missing_work
-from .ranges import IndexRanges
+from .plan import WorkUnit, hold_all, missing_work
 from .replay import ViewRenderer, pixel_hashes
 from .unit_writer import UnitWriter, write_error
 from .units import UNITS, UNSEALED, is_unit_name
@@ -161,7 +159,11 @@ class Writer:
 
     def missing(self) -> list[WorkUnit]:
         """What the cache does not hold yet, as units; unsealed units of other work are deleted,
-        whatever else lies in `units/` is left alone."""
+        whatever else lies in `units/` is left alone.
+
+        LostUnit where the manifest lists a unit that is not there and that this work would not make
+        again.
+        """
         units = self.manifest.units
         for wanted in self._taps:
             for shape, _ in (feature for unit in units for feature in unit.features):
@@ -170,6 +172,10 @@ class Writer:
         work = missing_work(
             self.identity, units, self._ids, self._views, self._taps, self._feature_views
         )
+        planned = units + [unit.entry() for unit in work]
+        for entry in self._lost:
+            if not hold_all(self.identity, planned, entry):
+                raise LostUnit.of(self.path, entry.path, entry.held)
         names = {UNSEALED + unit.name(self.identity) for unit in work}
         for name in os.listdir(self._units_folder):
             is_unsealed = name.startswith(UNSEALED) and is_unit_name(name[len(UNSEALED) :])
@@ -239,8 +245,10 @@ class Writer:
             raise NetworkFileSystem.of(self.path, network)
         self._lock = WriterLock(self.path)
         try:
+            # Listed and not there: a plan must make them again, and they stay on the list until then.
+            self._lost: list[UnitEntry] = []
             if os.path.lexists(os.path.join(self.path, FILE_NAME)):
-                self.manifest = Manifest.read(self.path)
+                self.manifest, self._lost = Manifest.read(self.path).without_lost(self.path)
                 difference = self.identity.first_difference(self.manifest.identity)
                 if difference is not None:
                     raise Mismatch.of(*difference)
@@ -277,26 +285,18 @@ class Writer:
             sync(writer.directory)
             entry = self._entry(writer, data)
             move(writer.directory, os.path.join(self.path, entry.path))
-            self.manifest.units.append(entry)
-            self.manifest.units.sort(key=lambda unit: unit.path)
-            self.manifest.write(self.path)
+            units = self.manifest.units
+            units.append(entry)
+            units.sort(key=lambda unit: unit.path)
+            self._lost = [unit for unit in self._lost if not hold_all(self.identity, units, unit)]
+            listed = sorted(units + self._lost, key=lambda unit: unit.path)
+            Manifest(self.identity, listed).write(self.path)
         except OSError as error:
             raise write_error(self.path, error) from error
 
     def _entry(self, writer: UnitWriter, data: str) -> UnitEntry:
-        unit = writer.unit
-        logits = [request.view for request in unit.requests if request.needs_logits]
-        features = tuple(
-            (shape, ViewRanges.of([r.view for r in unit.requests if shape.tap in r.taps]))
-            for shape in unit.taps
-        )
-        return UnitEntry(
-            path=f"{UNITS}/{unit.name(self.identity)}",
-            images=IndexRanges.of(unit.images),
-            logits=ViewRanges.of(logits),
-            features=features,
-            records=len(unit.images) * len(logits),
-            feature_records=len(unit.images) * sum(len(views) for _, views in features),
+        return writer.unit.entry(
+            path=f"{UNITS}/{writer.unit.name(self.identity)}",
             bytes=os.path.getsize(data),
             sha256=sha256(data),
             content=writer.account.content.hex,

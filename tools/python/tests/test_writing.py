@@ -173,6 +173,27 @@ class Writing(unittest.TestCase):
         self.assertEqual(self.content_hash(self.path), expected)
         self.assertEqual(len(list((other / "units").iterdir())), 1)
 
+    def test_a_lost_unit_is_made_again_or_kept_on_the_list(self):
+        self.write("q8")
+        expected = self.content_hash(self.path)
+        manifest = self.path / "manifest.json"
+        lost = json.loads(manifest.read_text())["units"][0]["path"]
+        # The folder, then the file in it alone.
+        for path in (self.path / lost, self.path / lost / "data.mdb"):
+            content = manifest.read_text()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            with self.assertRaisesRegex(teacher_cache.LostUnit, lost):
+                teacher_cache.open(self.path).logits(IMAGES[0], "plain")
+            for changes in (dict(views="plain,weak:2"), dict(images=IMAGES[1:])):
+                with self.assertRaisesRegex(teacher_cache.LostUnit, lost):
+                    self.write("q8", **changes)
+            with support.writer(self.path, "q8") as writer:
+                unit = writer.begin(writer.missing()[0])
+                unit.close()  # as a kill leaves it
+            self.assertEqual(manifest.read_text(), content)
+            self.write("q8")
+            self.assertEqual(self.content_hash(self.path), expected)
+
     def begun(self, **changes):
         """A unit of which two images are committed, and its file."""
         with support.writer(self.path, "q8", **changes) as writer:
