@@ -137,6 +137,10 @@ private func pairTaps(
   return pairs
 }
 
+/// The settings that make a run as long as it is, and those that give it its parts.
+private let lengthKeys = ["epochs", "batch_size", "subset", "val_fraction"]
+private let partKeys = ["student", "sskd.stages", "sskd.joint"]
+
 /// The step behind each part: the stages, then the head; at least one step each.
 private func partEnds(
   stages: Int, settings: StageByStageSettings, total: Int, stepsPerEpoch: Int
@@ -146,7 +150,7 @@ private func partEnds(
       .settings,
       "\(total) \(total == 1 ? "step is" : "steps are") too few for \(stages) stages and a head; train "
         + "for more epochs",
-      about: ["epochs"])
+      about: lengthKeys + partKeys)
   }
   var lengths: [Int]
   if settings.stageEpochs.isEmpty {
@@ -156,7 +160,7 @@ private func partEnds(
         .settings,
         "sskd.head_epochs \(head) leaves nothing of \(Double(total) / Double(stepsPerEpoch)) epochs "
           + "for \(stages == 1 ? "the stages" : "\(stages) stages"); choose fewer",
-        about: ["sskd.head_epochs", "epochs"])
+        about: ["sskd.head_epochs"] + lengthKeys + partKeys)
     }
     let share = settings.headEpochs.map { 1 - $0 * Double(stepsPerEpoch) / Double(total) } ?? 0.81
     lengths = Array(
@@ -167,7 +171,7 @@ private func partEnds(
       throw PlanError(
         .settings,
         "sskd.stage_epochs has \(settings.stageEpochs.count) numbers for \(stages) stages",
-        about: ["sskd.stage_epochs", "sskd.stages", "sskd.joint"])
+        about: ["sskd.stage_epochs"] + partKeys)
     }
     lengths = settings.stageEpochs.map { Int(($0 * Double(stepsPerEpoch)).rounded()) }
     if let head = settings.headEpochs {
@@ -177,7 +181,7 @@ private func partEnds(
           .settings,
           "sskd.stage_epochs and sskd.head_epochs give \(sum) steps, "
             + "but the run has \(total); they must add up to --epochs",
-          about: ["sskd.stage_epochs", "sskd.head_epochs", "epochs"])
+          about: ["sskd.stage_epochs", "sskd.head_epochs"] + lengthKeys)
       }
     }
   }
@@ -193,7 +197,7 @@ private func partEnds(
       .settings,
       "sskd.stage_epochs take \(lengths.reduce(0, +)) of \(total) steps; every stage "
         + "and the head need at least one",
-      about: ["sskd.stage_epochs", "epochs"])
+      about: ["sskd.stage_epochs"] + lengthKeys)
   }
   return ends + [total]
 }
