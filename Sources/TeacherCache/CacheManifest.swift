@@ -173,6 +173,11 @@ package struct CacheManifest: Codable, Equatable, Sendable {
     return (manifest, lost)
   }
 
+  /// Refuses a cache that lacks a unit's file, or has one of another size.
+  func requireFiles(in directory: String) throws(CacheError) {
+    for entry in units { try UnitReader.checkFile(entry, directory + "/" + entry.path) }
+  }
+
   /// Replaces the manifest of `directory` as a whole.
   func write(to directory: String) throws(CacheError) {
     let encoder = JSONEncoder()

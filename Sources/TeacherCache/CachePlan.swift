@@ -44,7 +44,7 @@ package struct CachePlan: Sendable {
     for tap in taps {
       precondition(RecordTable.isTapName(tap.tap), "\(tap.tap) is no name of a tap")
     }
-    try units.require(taps)
+    try (units + lost).require(taps)
     let work = UnitPlan(
       identity: identity, units: units, views: views, taps: taps, featureViews: featureViews
     ).missing(images)
@@ -62,8 +62,11 @@ extension [UnitEntry] {
   }
 
   /// Whether these hold all that another unit holds, or held.
-  func holdAll(of entry: UnitEntry) -> Bool {
-    UnitPlan(entry, units: self).missing(entry.images.numbers).isEmpty
+  func holdAll(of entry: UnitEntry) -> Bool { lacking(of: entry).isEmpty }
+
+  /// What another unit holds, or held, and these do not, in units of this cache.
+  func lacking(of entry: UnitEntry) -> [WorkUnit] {
+    UnitPlan(entry, units: self).missing(entry.images.numbers)
   }
 
   /// Fails with `.mismatch` where one of these taps has another shape here.

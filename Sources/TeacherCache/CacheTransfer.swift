@@ -142,12 +142,13 @@ package enum CacheTransfer {
     _ entry: UnitEntry, from source: String, into writer: CacheWriter, _ report: inout MergeReport
   ) throws(CacheError) {
     if !writer.manifest.units.contains(where: { $0.overlaps(entry) || $0.path == entry.path }) {
-      try copyUnit(entry, from: source, to: writer.directory)
-      try writer.add([entry])
+      try writer.add(entry) { () throws(CacheError) in
+        try copyUnit(entry, from: source, to: writer.directory)
+      }
       report.unitsCopied += 1
       return
     }
-    let plans = writer.lacking(of: entry)
+    let plans = writer.manifest.units.lacking(of: entry)
     if plans.isEmpty {
       report.unitsSkipped += 1
       return
@@ -209,12 +210,5 @@ package enum CacheTransfer {
       }
     }
     return try attempt()
-  }
-}
-
-extension CacheManifest {
-  /// Refuses a source that lacks a file, or has one of another size, before its target is touched.
-  fileprivate func requireFiles(in directory: String) throws(CacheError) {
-    for entry in units { try UnitReader.checkFile(entry, directory + "/" + entry.path) }
   }
 }

@@ -83,6 +83,7 @@ package final class CacheWriter {
     let plan = try CachePlan.work(
       identity, manifest.units, lost: lost, in: directory, images: images, views: views, taps: taps,
       featureViews: featureViews)
+    if lost.contains(where: manifest.units.holdAll) { try writeList() }
     let names = Set(plan.map { UnitName.of($0, identity) })
     for name in FileSystem.names(in: unitsDirectory) {
       for prefix in [UnitName.unsealedPrefix, UnitJournal.prefix]
@@ -94,11 +95,6 @@ package final class CacheWriter {
       }
     }
     return plan
-  }
-
-  /// What another cache's unit holds and this one does not, in units of this one.
-  func lacking(of entry: UnitEntry) -> [WorkUnit] {
-    UnitPlan(entry, units: manifest.units).missing(entry.images.numbers)
   }
 
   /// Opens a unit of the plan, going on after the last committed image of an interrupted one.
@@ -149,16 +145,28 @@ package final class CacheWriter {
     let entry = UnitEntry(
       writer, path: UnitName.folder + "/" + name, sha256: try FileSystem.sha256(of: data),
       bytes: try FileSystem.size(of: data))
-    try FileSystem.move(writer.directory, to: directory + "/" + entry.path)
-    try add([entry])
+    try add(entry) { () throws(CacheError) in
+      try FileSystem.move(writer.directory, to: directory + "/" + entry.path)
+    }
     try FileSystem.remove(unitsDirectory + "/" + UnitJournal.prefix + name)
   }
 
-  /// Lists units whose directories are in place.
-  func add(_ entries: [UnitEntry]) throws(CacheError) {
-    manifest.units += entries
+  /// Lists a unit whose directory `place` puts in its place.
+  func add(_ entry: UnitEntry, place: () throws(CacheError) -> Void) throws(CacheError) {
+    if let index = lost.firstIndex(where: { $0.path == entry.path }) {
+      // A lost unit of this name is listed: what will be found there has to be what the list says.
+      lost[index] = entry
+      try writeList()
+    }
+    try place()
+    manifest.units.append(entry)
     manifest.units.sort { $0.path < $1.path }
-    lost.removeAll { manifest.units.holdAll(of: $0) }
+    try writeList()
+  }
+
+  /// Lists the units that are there, and lost ones that hold more than these.
+  private func writeList() throws(CacheError) {
+    lost.removeAll(where: manifest.units.holdAll)
     var listed = manifest
     listed.units += lost
     listed.units.sort { $0.path < $1.path }

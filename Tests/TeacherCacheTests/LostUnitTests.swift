@@ -74,4 +74,21 @@ import Testing
     #expect(
       try CacheReader.verify(directory.path).recordsChecked == images.count * views.count)
   }
+
+  /// As when one of two units that held the same was deleted.
+  @Test func aLostUnitWhoseRecordsAreElsewhereLeavesTheList() throws {
+    let directory = try TemporaryDirectory()
+    let other = try TemporaryDirectory()
+    let identity = CacheIdentity.sample(.q8)
+    try teacher.dump(directory.path, identity, images: images, views: views)
+    try teacher.dump(other.path, identity, images: images, views: weak(0..<1))
+    let manifest = try CacheManifest.read(from: directory.path)
+    var listed = manifest
+    listed.units += try CacheManifest.read(from: other.path).units
+    try listed.write(to: directory.path)
+    let lost = CacheError.lostUnit(path: directory.path, try #require(listed.units.last))
+    #expect(throws: lost) { try CacheReader.verify(directory.path) }
+    #expect(try teacher.dump(directory.path, identity, images: images, views: views) == 0)
+    #expect(try CacheManifest.read(from: directory.path) == manifest)
+  }
 }

@@ -18,6 +18,15 @@ def is_directory(path: str) -> bool:
     return os.path.isdir(path) and not os.path.islink(path)
 
 
+def is_absent(path: str) -> bool:
+    """Whether there is nothing at `path`; OSError where nobody may look."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    return False
+
+
 def remove(path: str) -> None:
     """Removes whatever lies at `path`, if anything; of a link the link itself."""
     if is_directory(path):

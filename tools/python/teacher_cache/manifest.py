@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Mapping, Optional
 
 from .errors import CacheError, Corrupt, NoManifest, NotACache, WrongVersion
-from .files import replace_file
+from .files import is_absent, replace_file
 from .identity import FORMAT_VERSION, CacheIdentity, typed
 from .ranges import IndexRanges
 from .views import KINDS, PLAIN, ROUND_LIMIT, View
@@ -234,9 +234,8 @@ class Manifest:
     def without_lost(self, directory: str) -> tuple[Manifest, list[UnitEntry]]:
         """The manifest without the units that are not there, and those."""
         lost = [
-            unit for unit in self.units
-            if not os.path.lexists(os.path.join(directory, unit.path, "data.mdb"))
-        ]  # fmt: skip
+            unit for unit in self.units if is_absent(os.path.join(directory, unit.path, "data.mdb"))
+        ]
         return Manifest(self.identity, [unit for unit in self.units if unit not in lost]), lost
 
     @staticmethod

@@ -75,6 +75,7 @@ class WorkUnit:
 def hold_all(identity: CacheIdentity, units: Sequence[UnitEntry], entry: UnitEntry) -> bool:
     """Whether the units hold all that another one holds, or held."""
     images = entry.images.numbers()
+    units = [unit for unit in units if np.isin(images, unit.images.numbers()).any()]
     wanted = [(entry.logits.views(), [], [])] + [
         ([], [shape], views.views()) for shape, views in entry.features
     ]

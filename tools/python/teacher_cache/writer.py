@@ -166,7 +166,7 @@ class Writer:
         """
         units = self.manifest.units
         for wanted in self._taps:
-            for shape, _ in (feature for unit in units for feature in unit.features):
+            for shape, _ in (feature for unit in units + self._lost for feature in unit.features):
                 if shape.tap == wanted.tap and shape != wanted:
                     raise Mismatch.of(f"shape of tap {wanted.tap}", wanted, shape)
         work = missing_work(
@@ -176,6 +176,8 @@ class Writer:
         for entry in self._lost:
             if not hold_all(self.identity, planned, entry):
                 raise LostUnit.of(self.path, entry.path, entry.held)
+        if any(hold_all(self.identity, units, entry) for entry in self._lost):
+            self._write_list()
         names = {UNSEALED + unit.name(self.identity) for unit in work}
         for name in os.listdir(self._units_folder):
             is_unsealed = name.startswith(UNSEALED) and is_unit_name(name[len(UNSEALED) :])
@@ -284,15 +286,23 @@ class Writer:
             sync(data)
             sync(writer.directory)
             entry = self._entry(writer, data)
+            if any(unit.path == entry.path for unit in self._lost):
+                # What will be found under the name of a lost unit has to be what the list says.
+                self._lost = [entry if unit.path == entry.path else unit for unit in self._lost]
+                self._write_list()
             move(writer.directory, os.path.join(self.path, entry.path))
-            units = self.manifest.units
-            units.append(entry)
-            units.sort(key=lambda unit: unit.path)
-            self._lost = [unit for unit in self._lost if not hold_all(self.identity, units, unit)]
-            listed = sorted(units + self._lost, key=lambda unit: unit.path)
-            Manifest(self.identity, listed).write(self.path)
+            self.manifest.units.append(entry)
+            self.manifest.units.sort(key=lambda unit: unit.path)
+            self._write_list()
         except OSError as error:
             raise write_error(self.path, error) from error
+
+    def _write_list(self) -> None:
+        """Lists the units that are there, and lost ones that hold more than these."""
+        units = self.manifest.units
+        self._lost = [unit for unit in self._lost if not hold_all(self.identity, units, unit)]
+        listed = sorted(units + self._lost, key=lambda unit: unit.path)
+        Manifest(self.identity, listed).write(self.path)
 
     def _entry(self, writer: UnitWriter, data: str) -> UnitEntry:
         return writer.unit.entry(
