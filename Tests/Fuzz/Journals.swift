@@ -37,6 +37,7 @@ private func complete(_ journal: UnitJournal) {
 
 /// The files of a complete journal.
 private let sound: [[UInt8]] = {
+  _ = folder  // whose own exit handler has to come after this one
   atexit { try? FileSystem.remove(folder + "/" + name) }
   guard let journal = open() else { preconditionFailure("no journal could be made") }
   complete(journal)
