@@ -302,7 +302,10 @@ class Writer:
         units = self.manifest.units
         self._lost = [unit for unit in self._lost if not hold_all(self.identity, units, unit)]
         listed = sorted(units + self._lost, key=lambda unit: unit.path)
-        Manifest(self.identity, listed).write(self.path)
+        try:
+            Manifest(self.identity, listed).write(self.path)
+        except OSError as error:
+            raise write_error(self.path, error) from error
 
     def _entry(self, writer: UnitWriter, data: str) -> UnitEntry:
         return writer.unit.entry(
