@@ -23,6 +23,7 @@ from .errors import (
     Missing,
     NetworkFileSystem,
     NoManifest,
+    NoPermission,
     NotACache,
     ReplayMismatch,
     Truncated,

@@ -130,14 +130,22 @@ class Locked(CacheError):
         return error
 
 
+class NoPermission(CacheError):
+    """The operating system does not let this user in."""
+
+    @classmethod
+    def of(cls, path: str) -> NoPermission:
+        return cls(f"no permission for {path}; ask its owner or choose another directory")
+
+
 class DiskFull(CacheError):
     """No space is left; what was committed is safe."""
 
     @classmethod
     def of(cls, path: str, free: int) -> DiskFull:
         return cls(
-            f"disk full on {path} ({free} bytes free); what was committed is safe: free some space "
-            "and run the same again to continue"
+            f"disk full on {path}, or a quota ({free} bytes free); what was committed is safe: free some "
+            "space and run the same again to continue"
         )
 
 

@@ -27,6 +27,21 @@ def is_absent(path: str) -> bool:
     return False
 
 
+def make_directory(path: str) -> None:
+    """Makes a directory and those above it; the names of new ones are durable."""
+    if os.path.isdir(path):
+        return
+    above = os.path.dirname(os.path.abspath(path))
+    make_directory(above)
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        if os.path.isdir(path):  # by another process, since we looked
+            return
+        raise
+    sync(above)
+
+
 def remove(path: str) -> None:
     """Removes whatever lies at `path`, if anything; of a link the link itself."""
     if is_directory(path):

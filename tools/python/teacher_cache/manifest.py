@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Mapping, Optional
 
-from .errors import CacheError, Corrupt, NoManifest, NotACache, WrongVersion
+from .errors import CacheError, Corrupt, NoManifest, NoPermission, NotACache, WrongVersion
 from .files import is_absent, replace_file
 from .identity import FORMAT_VERSION, CacheIdentity, typed
 from .ranges import IndexRanges
@@ -21,7 +21,7 @@ LMDB_FORMAT = "0.9"
 RAW_LIMIT = 16 << 20
 _BYTE_LIMIT = 64 << 20
 _UNIT_LIMIT = 100_000
-_UNIT_BYTE_LIMIT = 1 << 46
+_UNIT_BYTE_LIMIT = 1 << 45
 _TAP_LIMIT = 62  # LMDB's tables of a unit, less two
 
 
@@ -205,14 +205,17 @@ class Manifest:
     def read(directory: str) -> Manifest:
         """Reads and checks the manifest of the cache at `directory`."""
         path = os.path.join(directory, FILE_NAME)
-        if os.path.islink(path) or not os.path.isfile(path):
-            require_no_units(directory)
-            raise NotACache.of(directory)
-        if os.path.getsize(path) > _BYTE_LIMIT:
-            raise Corrupt.of(path, f"more than {_BYTE_LIMIT} bytes")
         try:
+            if os.path.islink(path) or not os.path.isfile(path):
+                require_no_units(directory)
+                raise NotACache.of(directory)
+            if os.path.getsize(path) > _BYTE_LIMIT:
+                raise Corrupt.of(path, f"more than {_BYTE_LIMIT} bytes")
             with open(path, "rb") as file:
                 text = file.read()
+        except PermissionError as error:
+            raise NoPermission.of(directory) from error
+        try:
             members = json.loads(text)
             head = [members["format"], members["version"], members["lmdbFormat"]]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -299,7 +302,7 @@ def require_no_units(directory: str) -> None:
     """A directory without a manifest may become a cache only where there are no units."""
     try:
         units = len(os.listdir(os.path.join(directory, "units")))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     if units:
         raise NoManifest.of(directory, units)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .account import split_levels
 from .content import ContentSum
-from .errors import Corrupt, MalformedRecord, Missing
+from .errors import Corrupt, LostUnit, MalformedRecord, Missing, NoPermission
 from .features import decode_features
 from .identity import STEPS, CacheIdentity
 from .logits import StoredRows, decode_views
@@ -47,6 +47,12 @@ class Cache:
         # Absolute, for workers that begin elsewhere.
         self.path = os.path.abspath(os.path.expanduser(path))
         self.manifest = Manifest.read(self.path)
+        try:
+            _, lost = self.manifest.without_lost(self.path)
+        except PermissionError as error:
+            raise NoPermission.of(self.path) from error
+        if lost:
+            raise LostUnit.of(self.path, lost[0].path, lost[0].held)
         self._begin()
 
     def _begin(self) -> None:

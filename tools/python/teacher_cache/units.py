@@ -13,6 +13,7 @@ import lmdb
 
 from .errors import CacheError, Corrupt, LostUnit, MalformedRecord, Truncated, WrongVersion
 from .manifest import LMDB_FORMAT, UnitEntry
+from .pages import check_pages
 from .records import LOGITS_TABLE, RecordIndex, features_table
 
 # Where units lie, and how the names of those begin that nobody sealed: dumps and training runs.
@@ -24,12 +25,13 @@ class Unit:
     """One sealed unit, open for reading in this process only."""
 
     def __init__(self, entry: UnitEntry, directory: str):
-        """Opens a unit of the cache at `directory`; its size is compared before it is mapped."""
+        """Opens a unit of the cache at `directory`; size and pages are checked before it is mapped."""
         self.entry = entry
         self.path = os.path.join(directory, entry.path)
         _check_file(entry, self.path)
         _check_library(self.path)
         try:
+            check_pages(os.path.join(self.path, "data.mdb"))
             self._environment = lmdb.open(
                 self.path, map_size=entry.bytes, readonly=True, lock=False, readahead=False,
                 create=False, max_dbs=_MAXIMUM_TABLES,

@@ -9,7 +9,7 @@ import numpy as np
 
 from .datasets import ImageSet, load_train
 from .errors import CacheError, LostUnit, Mismatch, NetworkFileSystem
-from .files import move, network_type, remove, sha256, sync
+from .files import make_directory, move, network_type, remove, sha256, sync
 from .identity import CacheIdentity
 from .lock import WriterLock
 from .manifest import (
@@ -25,7 +25,7 @@ from .manifest import (
 from .plan import WorkUnit, hold_all, missing_work
 from .replay import ViewRenderer, pixel_hashes
 from .unit_writer import UnitWriter, write_error
-from .units import UNITS, UNSEALED, is_unit_name
+from .units import JOURNAL, UNITS, UNSEALED, is_unit_name
 from .views import ImageIds, ViewSet, image_ids
 from .weights import Teacher
 
@@ -158,7 +158,7 @@ class Writer:
         return seen
 
     def missing(self) -> list[WorkUnit]:
-        """What the cache does not hold yet, as units; unsealed units of other work are deleted,
+        """What the cache does not hold yet, as units; what was begun of other work is deleted,
         whatever else lies in `units/` is left alone.
 
         LostUnit where the manifest lists a unit that is not there and that this work would not make
@@ -178,11 +178,12 @@ class Writer:
                 raise LostUnit.of(self.path, entry.path, entry.held)
         if any(hold_all(self.identity, units, entry) for entry in self._lost):
             self._write_list()
-        names = {UNSEALED + unit.name(self.identity) for unit in work}
+        names = {unit.name(self.identity) for unit in work}
         for name in os.listdir(self._units_folder):
-            is_unsealed = name.startswith(UNSEALED) and is_unit_name(name[len(UNSEALED) :])
-            if is_unsealed and name not in names:
-                remove(os.path.join(self._units_folder, name))
+            for prefix in (UNSEALED, JOURNAL):
+                unit = name.removeprefix(prefix)
+                if unit != name and is_unit_name(unit) and unit not in names:
+                    remove(os.path.join(self._units_folder, name))
         return work
 
     def begin(self, unit: WorkUnit) -> UnitWriter:
@@ -241,7 +242,7 @@ class Writer:
 
     def _open(self, allow_network: bool) -> None:
         require_no_run(self.path)
-        os.makedirs(self.path, exist_ok=True)
+        make_directory(self.path)
         network = network_type(self.path)
         if network is not None and not allow_network:
             raise NetworkFileSystem.of(self.path, network)
@@ -263,7 +264,7 @@ class Writer:
                     f"{self._units_folder} is a link, through which nothing is written; link the "
                     "whole cache"
                 )
-            os.makedirs(self._units_folder, exist_ok=True)
+            make_directory(self._units_folder)
         except BaseException:
             self.close()
             raise
@@ -294,6 +295,8 @@ class Writer:
             self.manifest.units.append(entry)
             self.manifest.units.sort(key=lambda unit: unit.path)
             self._write_list()
+            # What a training run had gathered of the same unit.
+            remove(os.path.join(self._units_folder, JOURNAL + os.path.basename(entry.path)))
         except OSError as error:
             raise write_error(self.path, error) from error
 

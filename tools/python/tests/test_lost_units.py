@@ -25,7 +25,7 @@ class LostUnits(support.WritingCase):
             content = manifest.read_text()
             shutil.rmtree(path) if path.is_dir() else path.unlink()
             with self.assertRaisesRegex(teacher_cache.LostUnit, lost):
-                teacher_cache.open(self.path).logits(IMAGES[0], "plain")
+                teacher_cache.open(self.path)
             for changes in (dict(views="plain,weak:2"), dict(images=IMAGES[1:])):
                 with self.assertRaisesRegex(teacher_cache.LostUnit, lost):
                     self.write("q8", **changes)
@@ -88,12 +88,13 @@ class LostUnits(support.WritingCase):
         self.path.parent.chmod(0o700)
         child = os.fork()
         if child == 0:
-            os.setuid(65534)
             try:
+                os.setuid(65534)
                 manifest.without_lost(str(self.path))
             except PermissionError:
                 os._exit(0)
-            os._exit(1)
+            finally:
+                os._exit(1)
         self.assertEqual(os.waitpid(child, 0)[1], 0)
 
 
