@@ -54,7 +54,12 @@ package func runProgram<Command: ParsableCommand>(_ type: Command.Type) -> Never
   } catch {
     if let failure = failure(for: error) { leave(failure) }
     // Help, usage and validation errors are the argument parser's.
-    guard Command.exitCode(for: error) == .failure else { Command.exit(withError: error) }
+    let code = Command.exitCode(for: error)
+    if code == .success {
+      printResult(Command.fullMessage(for: error))
+      exit(0)
+    }
+    guard code == .failure else { Command.exit(withError: error) }
     leave(Failure(Status.software, "a bug of this program, please report it: \(error)"))
   }
 }

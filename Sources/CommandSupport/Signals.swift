@@ -4,7 +4,8 @@ import Synchronization
 /// Turns signals into wishes that a program grants at its next safe place.
 ///
 /// The first SIGINT or SIGTERM, SIGUSR2, and the SIGHUP of a terminal that goes away ask to stop;
-/// SIGUSR1 asks for a checkpoint. A second SIGINT, or a second SIGTERM, ends the program at once.
+/// SIGUSR1 asks for a checkpoint. After a SIGINT, SIGTERM or SIGHUP a SIGINT ends the program at once, as
+/// a second SIGTERM does.
 package final class StopSignals: Sendable {
   private static let received = Atomic<Int32>(0)
   private static let checkpoint = Atomic<Bool>(false)
@@ -14,18 +15,19 @@ package final class StopSignals: Sendable {
     // Under nohup nobody minds a terminal that goes away.
     for number in [SIGINT, SIGTERM] + (Self.isIgnored(SIGHUP) ? [] : [SIGHUP]) {
       signal(number) { number in
-        StopSignals.received.store(number, ordering: .relaxed)
+        StopSignals.ask(number)
         // Shell and kernel both tell of a terminal that goes away.
         signal(number, number == SIGHUP ? SIG_IGN : SIG_DFL)
         signal(SIGINT, SIG_DFL)
       }
     }
     signal(SIGUSR1) { _ in StopSignals.checkpoint.store(true, ordering: .relaxed) }
-    signal(SIGUSR2) { number in
-      // Whoever asked to stop before gets the status for it.
-      _ = StopSignals.received.compareExchange(
-        expected: 0, desired: number, ordering: .relaxed)
-    }
+    signal(SIGUSR2) { StopSignals.ask($0) }
+  }
+
+  /// Whoever asked first gets the status for it.
+  private static func ask(_ number: Int32) {
+    _ = received.compareExchange(expected: 0, desired: number, ordering: .relaxed)
   }
 
   private static func isIgnored(_ number: Int32) -> Bool {

@@ -20,11 +20,13 @@ package struct SourceOptions: ParsableArguments {
   var `init`: String?
   @Option(help: ArgumentHelp("Run this teacher live, in place of a cache.", valueName: "file"))
   var teacher: String?
-  @Option(help: ArgumentHelp("Its network, if the file does not say.", valueName: "name"))
+  @Option(help: ArgumentHelp("Its network, in place of what the file says.", valueName: "name"))
   var teacherArch: String?
-  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  @Option(
+    help: ArgumentHelp("Its normalisation, in place of what the file says.", valueName: "r,g,b"))
   var teacherMean: String?
-  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  @Option(
+    help: ArgumentHelp("Its normalisation, in place of what the file says.", valueName: "r,g,b"))
   var teacherStd: String?
 
   package init() {}
@@ -81,10 +83,11 @@ package struct SourceOptions: ParsableArguments {
   ///
   /// - Parameter output: the run's folder.
   package func check(_ run: SweepRun, output: String, on execution: Execution) throws {
-    _ = try TrainingSession(
+    let session = try TrainingSession(
       teacher: makeTeacher(nil), dataPath: requireData(), initialWeights: `init`, flags: [],
       sets: run.sets, recipe: run.recipe.map(shippedRecipes().recipe), execution: execution,
       output: output, isPreview: true)
+    try RunDirectory.check(output, for: session.configuration)
   }
 
   /// The folder of the images, which only a preview can do without.

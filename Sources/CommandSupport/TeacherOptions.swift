@@ -10,11 +10,13 @@ package struct TeacherOptions: ParsableArguments {
   var data: String
   @Option(help: ArgumentHelp("The teacher's weights (safetensors).", valueName: "file"))
   var teacher: String
-  @Option(help: ArgumentHelp("Its network, if the file does not say.", valueName: "name"))
+  @Option(help: ArgumentHelp("Its network, in place of what the file says.", valueName: "name"))
   var arch: String?
-  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  @Option(
+    help: ArgumentHelp("Its normalisation, in place of what the file says.", valueName: "r,g,b"))
   var mean: String?
-  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  @Option(
+    help: ArgumentHelp("Its normalisation, in place of what the file says.", valueName: "r,g,b"))
   var std: String?
 
   package init() {}

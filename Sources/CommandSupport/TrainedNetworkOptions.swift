@@ -25,11 +25,13 @@ package struct NetworkOptions: ParsableArguments {
       "cifar10, cifar100, mnist or fashion-mnist; default: what the weight file says.",
       valueName: "name"))
   var dataset: String?
-  @Option(help: ArgumentHelp("The network, if the file does not say.", valueName: "name"))
+  @Option(help: ArgumentHelp("The network, in place of what the file says.", valueName: "name"))
   var arch: String?
-  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  @Option(
+    help: ArgumentHelp("Its normalisation, in place of what the file says.", valueName: "r,g,b"))
   var mean: String?
-  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  @Option(
+    help: ArgumentHelp("Its normalisation, in place of what the file says.", valueName: "r,g,b"))
   var std: String?
 
   package init() {}

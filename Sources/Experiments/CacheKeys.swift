@@ -37,8 +37,8 @@ extension CacheReader {
     try contents.taps.filter { holds(try storedKey(key, tap: $0.tap), tap: $0.tap) }
   }
 
-  /// Views whose logits are stored, unit by unit, image by image; at most `limit` of them, evenly
-  /// spread.
+  /// Views whose logits are stored, unit by unit, image by image; at most `limit` of them, from all
+  /// images and views alike.
   package func storedKeys(limit: Int? = nil) -> StoredKeys {
     StoredKeys(manifest.units, limit: limit)
   }

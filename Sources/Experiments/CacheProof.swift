@@ -27,8 +27,8 @@ package struct CacheProof {
     renderer = try cache.renderer(dataPath: dataPath)
   }
 
-  /// Renders the views again and compares their pixel hashes; with a teacher file also runs it and
-  /// compares the logits.
+  /// Renders the views again and compares their pixel hashes with those of their logits and features;
+  /// with a teacher file also runs it and compares the logits.
   ///
   /// - Throws: `ReplayMismatch` at the first wrong pixel; `CacheError.mismatch` if the file is
   ///   another teacher.
@@ -40,6 +40,7 @@ package struct CacheProof {
     var sum = 0.0
     let (classes, batchSize) = (cache.identity.classes, 128)
     var logits = [Float](repeating: 0, count: classes)
+    var features = [Float](repeating: 0, count: cache.contents.taps.map(\.count).max() ?? 0)
     for first in stride(from: 0, to: keys.count, by: batchSize) {
       let part = Array(keys[first..<min(first + batchSize, keys.count)])
       let output = try teacher?.run(part, keeping: [])
@@ -49,7 +50,14 @@ package struct CacheProof {
           guard let start = row.baseAddress else { preconditionFailure("no classes") }
           return try cache.read(key, into: start)
         }
-        guard expected == hashes[i] else {
+        var stored = [expected]
+        for shape in cache.contents.taps where cache.holds(key, tap: shape.tap) {
+          try features.withUnsafeMutableBufferPointer { all in
+            let values = UnsafeMutableBufferPointer(rebasing: all[..<shape.count])
+            stored.append(try cache.readFeatures(key, tap: shape.tap, into: values))
+          }
+        }
+        for expected in stored where expected != hashes[i] {
           throw ReplayMismatch(key: key, expected: expected, found: hashes[i])
         }
         guard let output else { continue }

@@ -1,5 +1,6 @@
 import Datasets
 import Distillation
+import Networks
 import Reporting
 import TeacherCache
 
@@ -81,6 +82,12 @@ struct CacheRequirements {
       if usual == nil {
         hint = ", with IDS a file of the \(grouped(part.count)) image ids that it holds, one a line"
       }
+    }
+    let network = identity.teacherArchitecture
+    guard (try? Architecture.canonical(network)) != nil else {
+      return MissingFromCache(
+        description: "\(path) lacks \(lacking); its teacher, \"\(network)\", is no network known "
+          + "here: let the program that wrote this cache add \(flags(identity))")
     }
     return MissingFromCache(
       description: "\(path) lacks \(lacking); this adds it\(hint): "

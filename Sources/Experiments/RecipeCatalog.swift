@@ -75,7 +75,7 @@ package struct RecipeCatalog: Sendable {
   private static func suggestions(for text: String, among names: [String]) -> [String] {
     let inside = names.filter { $0.lowercased().contains(text.lowercased()) }
     if !inside.isEmpty { return Array(inside.prefix(5)) }
-    return nearest(to: text.lowercased(), in: names)
+    return nearest(to: text, in: names)
   }
 }
 

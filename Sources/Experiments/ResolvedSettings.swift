@@ -78,8 +78,11 @@ package struct ResolvedSettings: Sendable {
     }
     var settings = Settings(method: method, student: student, dataset: name)
     let keys = SettingKey.keys(of: method)
-    // A recipe may hold the settings of several methods; only this run's count.
-    for (key, value) in fromRecipe {
+    // A recipe may hold the settings of several methods; only this run's count. Its normalisation is that
+    // of its data set.
+    let isOfOtherImages =
+      origins.recipe["dataset"].map { $0.lowercased() != name.rawValue } ?? false
+    for (key, value) in fromRecipe where !(isOfOtherImages && ["mean", "std"].contains(key)) {
       guard let setting = keys.first(where: { $0.name == key }) else { continue }
       do { try setting.read(value, &settings) } catch {
         throw SettingError(.recipe, "\(recipe?.path ?? ""): \(error.description)")

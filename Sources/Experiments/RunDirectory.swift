@@ -87,8 +87,22 @@ package final class RunDirectory {
   }
 
   /// Fails where the folder could not become or be that of a run of this configuration; makes nothing.
-  static func check(_ path: String, for configuration: RunConfiguration) throws {
-    if try isDirectory(path) { _ = try holds(configuration, path) }
+  package static func check(_ path: String, for configuration: RunConfiguration) throws {
+    if try isDirectory(path) {
+      _ = try holds(configuration, path)
+      return
+    }
+    var parent = AtomicFile.folder(of: path)
+    while try !isDirectory(parent) { parent = AtomicFile.folder(of: parent) }
+    guard access(parent, W_OK | X_OK) == 0 else { throw uncreatable(path, code: errno) }
+  }
+
+  /// Refuses one folder for a run and for the cache that it fills.
+  static func requireOther(_ path: String, than cache: String) throws(RunError) {
+    let folders = [path, cache].map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+    guard folders[0] != folders[1] else {
+      throw RunError(.cannotCreate, "\(path) is the folder of the cache; choose another --output")
+    }
   }
 
   /// Whether a process trains in this folder.
@@ -223,12 +237,16 @@ package func makeDirectory(_ path: String) throws(RunError) {
   let parent = AtomicFile.folder(of: path)
   if parent != path { try makeDirectory(parent) }
   guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
-    let kind: RunError.Kind =
-      switch errno {
-      case EACCES, EPERM, EROFS: .permission
-      case ENOSPC, EDQUOT: .diskFull
-      default: .cannotCreate
-      }
-    throw RunError(kind, "\(path): cannot be created: \(String(cString: strerror(errno)))")
+    throw uncreatable(path, code: errno)
   }
+}
+
+private func uncreatable(_ path: String, code: Int32) -> RunError {
+  let kind: RunError.Kind =
+    switch code {
+    case EACCES, EPERM, EROFS: .permission
+    case ENOSPC, EDQUOT: .diskFull
+    default: .cannotCreate
+    }
+  return RunError(kind, "\(path): cannot be created: \(String(cString: strerror(code)))")
 }

@@ -24,10 +24,7 @@ package struct SettingError: Error, CustomStringConvertible, Sendable {
 
 /// The known name with the smallest edit distance, if it is close enough to be a slip.
 package func nearestName(to name: String, among names: [String]) -> String? {
-  let best = names.map {
-    ($0, editDistance(Array(name.lowercased().utf8), Array($0.lowercased().utf8)))
-  }
-  .min { $0.1 < $1.1 }
-  guard let best, best.1 <= max(2, name.count / 3) else { return nil }
-  return best.0
+  guard let best = nearest(to: name, in: names, limit: 1).first else { return nil }
+  let distance = editDistance(Array(name.lowercased().utf8), Array(best.lowercased().utf8))
+  return distance <= max(2, name.count / 3) ? best : nil
 }

@@ -38,7 +38,7 @@ func integer(
 }
 
 func integers(_ name: String, _ text: String) throws(SettingError) -> [Int] {
-  guard text != "none", !text.isEmpty else { return [] }
+  guard text != "none" else { return [] }
   var values: [Int] = []
   for part in text.split(separator: ",", omittingEmptySubsequences: false) {
     let item = part.trimmingPrefix(while: { $0 == " " })

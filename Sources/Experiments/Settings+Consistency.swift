@@ -78,7 +78,8 @@ extension Settings {
           about: ["schedule", "method"])
       }
       let steps = [("lr_decay", "1"), ("milestones", "none")].first { key, none in
-        explicit.contains(key) || (isRecipes && !isNothing(recipe[key], none))
+        let isSaid = explicit.contains(key) || (isRecipes && recipe[key] != nil)
+        return isSaid && !isNothing(SettingKey.named(key)?.write(self), none)
       }
       if let (key, _) = steps {
         throw SettingError(

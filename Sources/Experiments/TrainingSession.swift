@@ -117,9 +117,12 @@ package struct TrainingSession {
         ("dataset_hash", source.datasetHash), ("image_ids", Self.hash(of: images)),
         source.identity, ("initial_weights", student.identity),
       ])
-    if choice.isWriteThrough, !isPreview {
+    if case .writeThrough(let request) = choice, !isPreview {
       // Only now, so that a run that is refused leaves no trace in the cache.
-      if let output { try RunDirectory.check(output, for: configuration) }
+      if let output {
+        try RunDirectory.requireOther(output, than: request.cache)
+        try RunDirectory.check(output, for: configuration)
+      }
       try source.openWriteThrough()
     }
     inputs = TrainingInputs(
@@ -149,8 +152,8 @@ package struct TrainingSession {
         said.lowercased() != settings.dataset.rawValue
       {
         notes.append(
-          "\(recipe.path) is for \(said); this run is on \(settings.dataset.rawValue), with the "
-            + "other settings of that recipe")
+          "\(recipe.path) is for \(said); this run is on \(settings.dataset.rawValue), with its "
+            + "normalisation and the other settings of that recipe")
       }
     }
     self.notes = notes

@@ -228,7 +228,12 @@ struct PageCheck: ~Copyable {
   private func read(_ count: Int, at offset: Int, page: Int) throws(LMDBError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
     let found = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, count, offset) }
-    if found < 0 { try LMDBError.check(errno, path) }
+    if found < 0 {
+      let code = errno
+      // Nothing is written here, so that no full disk can be behind it.
+      if code == EIO { throw LMDBError(kind: .input, code: code, path: path) }
+      try LMDBError.check(code, path)
+    }
     guard found == count else { throw fault(page, "the file ends before it does") }
     return bytes
   }

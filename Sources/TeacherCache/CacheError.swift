@@ -64,7 +64,7 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
     case .locked(let path, let holder):
       "\(path) is being written by \(holder); wait for it or stop it, then run this again"
     case .diskFull(let path, let free, let records):
-      "disk full on \(path) (\(free) bytes free)"
+      "disk full on \(path), or a quota (\(free) bytes free)"
         + (records > 0 ? ", \(records) records of this unit are safe; " : "; ")
         + "free some space and run the same command to continue"
     case .permission(let path):

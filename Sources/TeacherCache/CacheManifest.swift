@@ -102,7 +102,11 @@ package struct CacheManifest: Codable, Equatable, Sendable {
   static func read(from directory: String) throws(CacheError) -> CacheManifest {
     guard !directory.isEmpty else { throw .notACache(path: "\"\"") }
     let path = directory + "/" + fileName
-    guard try FileSystem.kind(of: path) == .file else {
+    let kind: FileSystem.Kind
+    do { kind = try FileSystem.kind(of: path) } catch .uncreatable {
+      throw .notACache(path: directory)
+    }
+    guard kind == .file else {
       try requireNoUnits(in: directory)
       throw .notACache(path: directory)
     }

@@ -14,7 +14,7 @@ package enum CacheTransfer {
   }
 
   /// Makes `target` a complete copy of the cache at `source`; each file is compared with its
-  /// SHA-256.
+  /// SHA-256, also one that is there already: what is damaged is copied anew.
   ///
   /// Several callers may ask for the same copy at once: one copies, the others wait for it and
   /// then find it done. The manifest comes last, so that `target` is a cache when it is complete.
@@ -28,7 +28,7 @@ package enum CacheTransfer {
     progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(CacheError) {
     var manifest = try CacheManifest.read(from: source)
-    if isCopy(target, of: manifest) { return }
+    if isCopy(target, of: manifest), isSound(target, manifest, progress) { return }
     try manifest.requireFiles(in: source)
     if FileSystem.isInside(target, source) {
       throw .uncreatable(path: target, reason: "it lies inside the cache that is copied")
@@ -37,8 +37,13 @@ package enum CacheTransfer {
     try FileSystem.makeDirectory(target)
     try UnitName.makeFolder(in: target)
     let lock: WriterLock
+    var hasWaited = false
+    func note(_ holder: String) {
+      hasWaited = true
+      onWait(holder)
+    }
     do throws(CacheError) {
-      lock = try whenFree(onWait) { () throws(CacheError) in try WriterLock(target) }
+      lock = try whenFree(note) { () throws(CacheError) in try WriterLock(target) }
     } catch {
       // Another user's lock can be waited for, but not taken.
       guard case .permission = error else { throw error }
@@ -50,10 +55,9 @@ package enum CacheTransfer {
     try removeUnfinished(in: target)
     // While this one waited the source may have grown, and another caller may have copied that.
     manifest = try CacheManifest.read(from: source)
-    if isCopy(target, of: manifest) { return }
+    if hasWaited, isCopy(target, of: manifest) { return }
     try manifest.requireFiles(in: source)
-    if try FileSystem.kind(of: target + "/" + CacheManifest.fileName) != .absent {
-      let present = try CacheManifest.read(from: target)
+    if let present = try presentManifest(of: target, manifest) {
       try manifest.identity.require(present.identity, of: target, with: source)
       let listed = Set(manifest.units.map(\.sha256))
       if let other = present.units.first(where: { !listed.contains($0.sha256) }) {
@@ -66,13 +70,7 @@ package enum CacheTransfer {
         done += entry.allRecords
         progress(done, manifest.units.allRecords)
       }
-      let path = target + "/" + entry.path
-      if (try? UnitReader.checkFile(entry, path)) != nil,
-        (try? FileSystem.sha256(of: path + "/data.mdb")) == entry.sha256
-      {
-        continue
-      }
-      try copyUnit(entry, from: source, to: target)
+      if !isSound(target, entry) { try copyUnit(entry, from: source, to: target) }
     }
     try manifest.write(to: target)
   }
@@ -81,6 +79,40 @@ package enum CacheTransfer {
   private static func isCopy(_ target: String, of manifest: CacheManifest) -> Bool {
     (try? CacheManifest.read(from: target)) == manifest
       && (try? manifest.requireFiles(in: target)) != nil
+  }
+
+  /// Whether every unit's file has its hash; progress is told as of a copy.
+  private static func isSound(
+    _ target: String, _ manifest: CacheManifest, _ progress: (_ done: Int, _ total: Int) -> Void
+  ) -> Bool {
+    var done = 0
+    for entry in manifest.units {
+      guard isSound(target, entry) else { return false }
+      done += entry.allRecords
+      progress(done, manifest.units.allRecords)
+    }
+    return true
+  }
+
+  private static func isSound(_ target: String, _ entry: UnitEntry) -> Bool {
+    let path = target + "/" + entry.path
+    return (try? UnitReader.checkFile(entry, path)) != nil
+      && (try? FileSystem.sha256(of: path + "/data.mdb")) == entry.sha256
+  }
+
+  /// The manifest at `target`; nil where there is none, and where it is damaged and no unit is there but
+  /// those of the source, which say what it was.
+  private static func presentManifest(
+    of target: String, _ source: CacheManifest
+  ) throws(CacheError) -> CacheManifest? {
+    if try FileSystem.kind(of: target + "/" + CacheManifest.fileName) == .absent { return nil }
+    do throws(CacheError) { return try CacheManifest.read(from: target) } catch {
+      guard case .corrupt = error else { throw error }
+      let listed = Set(source.units.map(\.path))
+      let present = FileSystem.names(in: target + "/" + UnitName.folder)
+      guard present.allSatisfy({ listed.contains(UnitName.folder + "/" + $0) }) else { throw error }
+      return nil
+    }
   }
 
   /// Brings all records of `sources` into the cache `target`, each once.
@@ -189,9 +221,13 @@ package enum CacheTransfer {
     }
     try FileSystem.makeDirectory(temporary)
     let path = source + "/" + entry.path + "/data.mdb"
-    guard try FileSystem.copy(path, to: temporary + "/data.mdb") == entry.sha256 else {
-      try FileSystem.remove(temporary)
-      throw .corrupt(path: path, reason: "it has another SHA-256 than the manifest says")
+    do throws(CacheError) {
+      guard try FileSystem.copy(path, to: temporary + "/data.mdb") == entry.sha256 else {
+        throw .corrupt(path: path, reason: "it has another SHA-256 than the manifest says")
+      }
+    } catch {
+      try? FileSystem.remove(temporary)
+      throw error
     }
     try FileSystem.sync(temporary)
     try FileSystem.move(temporary, to: target + "/" + entry.path)

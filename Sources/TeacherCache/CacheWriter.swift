@@ -114,6 +114,15 @@ package final class CacheWriter {
     }
   }
 
+  /// Opens a unit of the plan at its beginning. What was left of it is removed: its records may differ in
+  /// the last bit from those that are put there now.
+  func beginAnew(_ unit: WorkUnit, kernelLevels: KernelLevels) throws(CacheError) -> UnitWriter {
+    let name = UnitName.of(unit, identity)
+    try reclaim(name)
+    try FileSystem.remove(unsealedDirectory(name))
+    return try begin(unit, kernelLevels: kernelLevels)
+  }
+
   /// The journal of a unit of the plan, with what an interrupted run left in it.
   func journal(_ unit: WorkUnit) throws(CacheError) -> UnitJournal {
     precondition(lock != nil, "the writer is closed")

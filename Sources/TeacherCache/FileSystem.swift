@@ -77,12 +77,10 @@ package enum FileSystem {
     guard descriptor >= 0 else { throw error(target) }
     defer { close(descriptor) }
     var hash = SHA256()
-    var failure: CacheError?
-    try forEachPart(of: source) { part in
+    try forEachPart(of: source) { part throws(CacheError) in
       hash.update(bufferPointer: part)
-      if failure == nil && !writeAll(part, to: descriptor) { failure = error(target) }
+      guard writeAll(part, to: descriptor) else { throw error(target) }
     }
-    if let failure { throw failure }
     observe(.wrote(target))
     guard fsync(descriptor) == 0 else { throw error(target) }
     observe(.synced(target))
@@ -254,7 +252,7 @@ package enum FileSystem {
   }
 
   private static func forEachPart(
-    of path: String, _ body: (UnsafeRawBufferPointer) -> Void
+    of path: String, _ body: (UnsafeRawBufferPointer) throws(CacheError) -> Void
   ) throws(CacheError) {
     let descriptor = open(path, O_RDONLY | O_NOFOLLOW)
     guard descriptor >= 0 else { throw error(path) }
@@ -268,7 +266,7 @@ package enum FileSystem {
         if errno == EINTR { continue }
         throw error(path)
       }
-      body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
   }
 

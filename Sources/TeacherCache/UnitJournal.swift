@@ -137,10 +137,11 @@ final class UnitJournal {
     missing -= 1
   }
 
-  /// Writes, seals and forgets: all views are here.
+  /// Writes, seals and forgets: all views are here. What a student saw is what is stored, also where a
+  /// dump on another machine had begun the unit.
   func seal(with writer: CacheWriter) throws(CacheError) {
     precondition(isComplete, "sealed with \(missing) views missing")
-    let target = try writer.begin(unit, kernelLevels: allKernelLevels)
+    let target = try writer.beginAnew(unit, kernelLevels: allKernelLevels)
     for image in target.remainingImages { try target.copy(image, from: self) }
     try target.seal()  // removes this journal
   }

@@ -95,12 +95,9 @@ package func globalAverage(_ x: Tensor, on execution: Execution) -> Tensor {
   let target = Tensor([images, channels], in: execution.memory)
   guard images > 0 else { return target }
   let size = x.count / images
-  let row = padded(channels)
-  let sums = Tensor([images, row], in: execution.memory)
   execution.parallel(images) { image in
-    let sum = sums.pointer + image * row
-    global_average(x.pointer + image * size, size / channels, channels, sum)
-    (target.pointer + image * channels).update(from: sum, count: channels)
+    global_average(
+      x.pointer + image * size, size / channels, channels, target.pointer + image * channels)
   }
   return target
 }

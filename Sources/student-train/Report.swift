@@ -37,6 +37,6 @@ struct Report: ParsableCommand {
     let path = output ?? (runs.count == 1 ? runs[0] + "/report.html" : "report.html")
     try AtomicFile.write(page.bytes, to: path)
     // Behind a page that went to standard output the line would belong to it.
-    if !["/dev/std", "/dev/fd/", "/proc/"].contains(where: path.hasPrefix) { printResult(path) }
+    if !AtomicFile.isOpenAlready(path) { printResult(path) }
   }
 }

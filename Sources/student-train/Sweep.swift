@@ -85,7 +85,6 @@ struct Sweep: ParsableCommand {
     for (number, run) in runs.enumerated() {
       progress.update { "checking run \(number + 1) of \(runs.count)" }
       do { try source.check(run, output: "\(output)/\(run.name)", on: execution) } catch {
-        progress.clear()
         guard runs.count > 1, let failure = failure(for: error) else { throw error }
         throw Failure(failure.status, "\(run.name): \(failure.message)")
       }

@@ -84,7 +84,6 @@ struct Train: ParsableCommand {
       let summary = try run.train(shouldSave: signals.takeCheckpoint, shouldStop: shouldStop)
       printResult(summary.lines)
     } catch is Stopped {
-      progress.clear()
       throw Failure(
         signals.status, "stopped; the run is saved, the same command goes on with it")
     }

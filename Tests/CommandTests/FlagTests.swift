@@ -31,6 +31,40 @@ struct FlagTests {
     return try #require(zip(pair[0], pair[1]).map { abs($0 - $1) }.max())
   }
 
+  /// Each flag alone, with a value that no setting has by itself.
+  @Test(arguments: [
+    (["--epochs", "77"], "epochs: 77"), (["--batch-size", "77"], "batch_size: 77"),
+    (["--lr", "0.077"], "lr: 0.077"), (["--lr-decay", "0.77"], "lr_decay: 0.77"),
+    (["--momentum", "0.77"], "momentum: 0.77"), (["--nesterov"], "nesterov: true"),
+    (["--weight-decay", "0.0077"], "weight_decay: 0.0077"),
+    (["--milestones", "7,77"], "milestones: [7, 77]"),
+    (["--warmup-epochs", "7"], "warmup_epochs: 7"), (["--temperature", "7"], "temperature: 7"),
+    (["--label-smoothing", "0.77"], "label_smoothing: 0.77"),
+    (["--ema-decay", "0.77"], "ema_decay: 0.77"),
+    (["--val-fraction", "0.77"], "val_fraction: 0.77"),
+    (["--eval-every", "77"], "eval_every: 77"), (["--seed", "77"], "seed: 77"),
+    (["--schedule", "cosine"], "schedule: cosine"),
+    (["--schedule", "cosine", "--min-lr", "0.0077"], "min_lr: 0.0077"),
+    (["--subset", "exp:77"], "subset: 'exp:77'"), (["--views", "weak:7"], "views: 'weak:7'"),
+    (["--view-seed", "77"], "view_seed: 77"), (["--augment", "none"], "augment: none"),
+    (["--mean", "0.7,0.7,0.7"], "mean: [0.7, 0.7, 0.7]"),
+    (["--std", "0.7,0.7,0.7"], "std: [0.7, 0.7, 0.7]"),
+  ])
+  func aFlagIsItsSetting(flags: [String], line: String) throws {
+    let common = ["--method", "kd", "--student", "resnet8", "--dataset", "mnist", "--print-config"]
+    let lines = { (flags: [String]) in
+      let result = try Program.run("student-train", common + flags)
+      #expect(result.status == 0, "\(result.errors)")
+      return result.output.split(separator: "\n").map(String.init)
+    }
+    let (plain, changed) = (try lines([]), try lines(flags))
+    #expect(!plain.contains(line) && changed.contains(line), "\(changed)")
+    // The others are as they were.
+    let others = zip(plain, changed).filter { $0 != $1 }.map(\.1)
+    let isCosine = flags.contains("cosine")
+    #expect(isCosine || plain.count != changed.count || others == [line], "\(others)")
+  }
+
   @Test func aStudentStartsFromTheGivenWeights() throws {
     let start = try scratch.teacher()
     // Steps too small for a weight to leave its place.

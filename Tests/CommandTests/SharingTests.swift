@@ -151,7 +151,7 @@ struct SharingTests {
     let writer = try Program.start(
       "teacher-dump",
       common + ["--subset", "list:\(list)", "--cache", path("cache"), "--views", "weak:40"])
-    var finished = 0
+    var besideTheWriter = 0
     repeat {
       let readers = try (0..<8).map { _ in
         let process = Program.process(
@@ -165,10 +165,10 @@ struct SharingTests {
         reader.waitUntilExit()
         #expect(reader.terminationReason == .exit)
         #expect(reader.terminationStatus == 0)
-        finished += 1
+        if writer.isRunning { besideTheWriter += 1 }
       }
     } while writer.isRunning
-    #expect(finished >= 8)
+    #expect(besideTheWriter > 0)
     #expect(writer.terminationStatus == 0)
     let info = try Program.json(
       Program.run("teacher-dump", ["info", path("cache"), "--json"]).output)

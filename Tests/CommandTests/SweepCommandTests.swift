@@ -82,12 +82,32 @@ import Testing
   @Test func aRunThatCannotBeStartedDoesNotStopTheOthers() throws {
     let (scratch, arguments) = try job(["--method", "kd", "--seeds", "0,1", "--epochs", "1"])
     try FileManager.default.createDirectory(
-      atPath: scratch.path + "/sweep", withIntermediateDirectories: true)
-    try Data().write(to: URL(fileURLWithPath: scratch.path + "/sweep/kd-seed=0"))
+      atPath: scratch.path + "/sweep/kd-seed=0/train.log", withIntermediateDirectories: true)
     let result = try Program.run("student-train", arguments)
-    #expect(result.status == 73, "\(result.errors)")
+    #expect(result.status == 74, "\(result.errors)")
     #expect(result.errors.contains("kd-seed=0: could not be started"), "\(result.errors)")
     #expect(result.output.contains("| kd | 1 of 2 |"), "\(result.output)")
+  }
+
+  @Test func theFoldersOfAllRunsAreLookedAtBeforeTheFirstBegins() throws {
+    let (scratch, arguments) = try job(["--method", "kd", "--seeds", "0,1", "--epochs", "1"])
+    let last = scratch.path + "/sweep/kd-seed=1"
+    try FileManager.default.createDirectory(atPath: last, withIntermediateDirectories: true)
+    let config = URL(fileURLWithPath: last + "/config.yaml")
+    for (text, says) in [
+      ("epochs: 7\n", "kd-seed=1: \(last) holds a run with"), (nil, "is a file"),
+    ] {
+      if let text {
+        try Data(text.utf8).write(to: config)
+      } else {
+        try FileManager.default.removeItem(atPath: last)
+        try Data().write(to: URL(fileURLWithPath: last))
+      }
+      let before = try scratch.listing()
+      let result = try Program.run("student-train", arguments)
+      #expect(result.status == 73 && result.errors.contains(says), "\(result.errors)")
+      #expect(try scratch.listing() == before)
+    }
   }
 
   @Test func aSweepWithoutARunLeavesTheTablesOfAnother() throws {

@@ -37,13 +37,16 @@ struct WriteThroughTests {
     #expect(
       try Program.json(whole.output)["cache_id"] as? String == info(scratch.path + "/other")[
         "cache_id"] as? String)
+    var kills = 0
     for share in [1, 3, 6, 9] {
       let process = try Program.start("student-train", arguments("cut"))
       // A random place some way into the training: after so many bytes were kept.
       while process.isRunning, journaled() < share * 20_000 { usleep(1000) }
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
+      if process.terminationReason == .uncaughtSignal { kills += 1 }
     }
+    #expect(kills > 1)
     let resumed = try Program.run("student-train", arguments("cut"))
     #expect(resumed.status == 0, "\(resumed.errors)")
     let same = try weights("cut") == weights("whole")
@@ -116,6 +119,13 @@ struct WriteThroughTests {
       base + flags.map { $0 == "CACHE" ? cache : $0 } + ["--output", scratch.path + "/run"])
     #expect(result.status == 64, "\(result.errors)")
     #expect(result.errors.contains(says), "\(result.errors)")
+    #expect(!FileManager.default.fileExists(atPath: cache))
+  }
+
+  @Test func oneFolderForRunAndCacheIsRefused() throws {
+    let result = try Program.run("student-train", arguments("cache"))
+    #expect(
+      result.status == 73 && result.errors.contains("choose another --output"), "\(result.errors)")
     #expect(!FileManager.default.fileExists(atPath: cache))
   }
 

@@ -75,12 +75,23 @@ struct SettingsTests {
     #expect(throws: SettingError.self) {
       try resolve(base("kd"), sets: ["nesterov=true", "momentum=0"])
     }
+    // What says that there are none is no contradiction.
+    let without = ["schedule=cosine", "milestones=none", "lr_decay=1"]
+    #expect(try resolve(base("kd"), sets: without).scheduleName == .cosine)
     // What a recipe says about steps falls away, so that it can be tried with a cosine.
     let settings = try resolve(
       base("kd") + [("schedule", "cosine")], recipe: "milestones: [1, 2]\nlr_decay: 0.3\n")
     #expect(
       settings.schedule == .cosine(base: 0.05, minimum: 0, epochs: 240, warmupEpochs: 0))
     #expect(settings.unreachedEpochs.isEmpty)
+  }
+
+  @Test func aListWithoutValuesIsNone() throws {
+    #expect(try resolve(base("kd"), sets: ["milestones=none"]).milestones.isEmpty)
+    let error = #expect(throws: SettingError.self) {
+      try resolve(base("kd"), sets: ["milestones="])
+    }
+    #expect(error?.description.contains("milestones is \"\"; expected a whole number") == true)
   }
 
   @Test func configurationsWithOptionsReadBackAsThemselves() throws {

@@ -152,9 +152,3 @@ func pattern(_ count: Int, seed: Int) -> [Float] {
 func patternTensor(_ shape: [Int], seed: Int) -> Tensor {
   Tensor(pattern(shape.reduce(1, *), seed: seed), shape: shape)
 }
-
-/// Whether two lists of numbers have the same bits. A function, because `#expect(a == b)` of two
-/// long arrays that differ spends minutes on listing how.
-func sameBits(_ a: some Sequence<Float>, _ b: some Sequence<Float>) -> Bool {
-  a.map(\.bitPattern) == b.map(\.bitPattern)
-}

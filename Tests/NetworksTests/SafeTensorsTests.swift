@@ -133,6 +133,28 @@ import Testing
     #expect(error?.description.contains("is a link to a file that is not there") == true)
   }
 
+  /// Memory that is a folder below /dev, where people put what should be fast.
+  @Test(.enabled(if: access("/dev/shm", W_OK) == 0, "needs /dev/shm"))
+  func aFileInSharedMemoryIsReplaced() throws {
+    let folder = "/dev/shm/atomic-file-\(UUID())"
+    #expect(mkdir(folder, 0o700) == 0)
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    try AtomicFile.write([1, 2, 3], to: folder + "/file")
+    try AtomicFile.write([4], to: folder + "/file")
+    #expect(FileManager.default.contents(atPath: folder + "/file") == Data([4]))
+  }
+
+  /// The lines that stand there already are those of whoever opened it.
+  @Test func whatIsOpenAlreadyIsAddedTo() throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.path + "/file"
+    try AtomicFile.write([1], to: path)
+    let descriptor = open(path, O_RDONLY)
+    defer { close(descriptor) }
+    try AtomicFile.write([2], to: "/dev/fd/\(descriptor)")
+    #expect(FileManager.default.contents(atPath: path) == Data([1, 2]))
+  }
+
   @Test func aPipeIsWrittenToAndStays() throws {
     let folder = try TemporaryDirectory()
     let path = folder.path + "/pipe"

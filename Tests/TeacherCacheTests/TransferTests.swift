@@ -197,6 +197,39 @@ import Testing
     #expect(try CacheReader.verify(copy).recordsChecked == 20 * 4)
   }
 
+  /// The repair that the message of a damaged unit or manifest names.
+  @Test func whatIsDamagedIsCopiedAnew() throws {
+    let source = try dump(images: 0..<20, views: weak(0..<4))
+    let target = try TemporaryDirectory()
+    let copy = target.path + "/copy"
+    try CacheTransfer.copy(from: source.path, to: copy)
+    let unit = try CacheManifest.read(from: copy).units[0].path
+    for file in ["/\(unit)/data.mdb", "/manifest.json"] {
+      let url = URL(fileURLWithPath: copy + file)
+      var bytes = try Data(contentsOf: url)
+      bytes[bytes.count / 2] ^= 1
+      try bytes.write(to: url)
+      #expect(throws: CacheError.self) { try CacheReader.verify(copy) }
+      var told: [Int] = []
+      try CacheTransfer.copy(
+        from: source.path, to: copy, progress: { done, _ in told.append(done) })
+      #expect(told.last == 80)
+      #expect(try CacheReader.verify(copy).recordsChecked == 80)
+    }
+    // Of a cache with units of its own nobody knows any more what it held.
+    let damaged = URL(fileURLWithPath: copy + "/manifest.json")
+    try FileManager.default.createDirectory(
+      atPath: copy + "/units/00001000-0123456789abcdef", withIntermediateDirectories: false)
+    try Data("{".utf8).write(to: damaged)
+    let error = #expect(throws: CacheError.self) {
+      try CacheTransfer.copy(from: source.path, to: copy)
+    }
+    guard case .corrupt = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
   @Test func noCacheIsMadeInTheFolderOfARun() throws {
     let source = try dump(images: 0..<5, views: weak(0..<1))
     let folder = try TemporaryDirectory()

@@ -23,7 +23,7 @@ package struct StageByStageSettings: Equatable, Sendable {
   /// All stages at once in place of one after the other: the ablation.
   package var joint = false
   package var norm = FeatureNorm.none
-  /// Epochs of each stage, in place of 27 % of the run; empty for that default.
+  /// Epochs of each stage, in place of equal parts of 81 % of the run; empty for that default.
   package var stageEpochs: [Double] = []
   /// Epochs of the head, in place of what the stages leave.
   package var headEpochs: Double?

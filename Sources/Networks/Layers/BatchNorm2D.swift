@@ -95,7 +95,7 @@ extension BatchNorm2D: FusingLayer {
     }
     let result = last(
       gradient, weightGradient: weight.gradient, biasGradient: bias.gradient, on: execution)
-    guard let addend = beside(result.beforeRectifier) else { return result.input }
+    guard let addend = beside(result.addend) else { return result.input }
     return sum(result.input, addend, rectify: false, on: execution)
   }
 }

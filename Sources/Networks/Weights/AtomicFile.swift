@@ -19,9 +19,9 @@ package enum AtomicFile {
     defer { close(descriptor) }
     do throws(NetworkError) {
       guard ftruncate(descriptor, 0) == 0 else { throw .writing(path, code: errno) }
+      try write(bytes, to: descriptor, path: path)
       var before = stat()
       if stat(path, &before) == 0 { fchmod(descriptor, before.st_mode & 0o777) }
-      try write(bytes, to: descriptor, path: path)
       guard fsync(descriptor) == 0 else { throw .writing(path, code: errno) }
       guard rename(temporary, path) == 0 else { throw .writing(path, code: errno) }
     } catch {
@@ -38,7 +38,12 @@ package enum AtomicFile {
     guard access(folder(of: path), W_OK) == 0 else { throw .writing(path, code: errno) }
   }
 
-  /// The file that `path` names, through links; nil where it is a pipe or a device.
+  /// Whether `path` names what whoever started this program has opened for it, as `/dev/stdout` does.
+  package static func isOpenAlready(_ path: String) -> Bool {
+    ["/dev/std", "/dev/fd/", "/proc/"].contains(where: path.hasPrefix)
+  }
+
+  /// The file that `path` names, through links; nil where it is a pipe, a device, or open already.
   private static func file(behind path: String) throws(NetworkError) -> String? {
     var (named, meant) = (stat(), stat())
     guard lstat(path, &named) == 0 else { return path }
@@ -49,8 +54,8 @@ package enum AtomicFile {
         "\(path) is a link to a file that is not there; remove the link, or give that file's name")
     }
     switch meant.st_mode & S_IFMT {
-    // What the shell has opened for us; its lines before are not ours to replace.
-    case S_IFREG where path.hasPrefix("/dev/") || path.hasPrefix("/proc/"): return nil
+    // What was written there before is not ours to replace.
+    case S_IFREG where isOpenAlready(path): return nil
     case S_IFREG where named.st_mode & S_IFMT == S_IFLNK:
       guard let resolved = realpath(path, nil) else { throw .writing(path, code: errno) }
       defer { free(resolved) }
