@@ -177,11 +177,7 @@ package final class RunDirectory {
   ///
   /// - Throws: where it cannot be written.
   package func appendMetrics(_ line: JSONValue) throws {
-    let descriptor = open(metricsPath, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw NetworkError.writing(metricsPath, code: errno) }
-    defer { close(descriptor) }
-    try AtomicFile.write(Array((line.text + "\n").utf8), to: descriptor, path: metricsPath)
-    guard fsync(descriptor) == 0 else { throw NetworkError.writing(metricsPath, code: errno) }
+    try AtomicFile.append(Array((line.text + "\n").utf8), to: metricsPath)
     try refreshLogs()
   }
 
@@ -232,13 +228,12 @@ private func isDirectory(_ path: String) throws(RunError) -> Bool {
 }
 
 /// Makes a directory and those above it; one that exists is left alone.
-package func makeDirectory(_ path: String) throws(RunError) {
+package func makeDirectory(_ path: String) throws {
   if try isDirectory(path) { return }
   let parent = AtomicFile.folder(of: path)
   if parent != path { try makeDirectory(parent) }
-  guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
-    throw uncreatable(path, code: errno)
-  }
+  let code = try AtomicFile.makeDirectory(path)
+  guard [0, EEXIST].contains(code) else { throw uncreatable(path, code: code) }
 }
 
 private func uncreatable(_ path: String, code: Int32) -> RunError {

@@ -48,7 +48,8 @@ package enum CacheTransfer {
       // Another user's lock can be waited for, but not taken.
       guard case .permission = error else { throw error }
       try whenFree(onWait) { () throws(CacheError) in try WriterLock.requireFree(target) }
-      guard isCopy(target, of: try CacheManifest.read(from: source)) else { throw error }
+      manifest = try CacheManifest.read(from: source)
+      guard isCopy(target, of: manifest), isSound(target, manifest, progress) else { throw error }
       return
     }
     defer { lock.release() }

@@ -228,6 +228,9 @@ struct SharingTests {
     for target in [path(String(repeating: "x", count: 300)), path("loop") + "/copy"] {
       let result = try Program.run("teacher-dump", ["copy", path("cache"), target])
       #expect(result.status == 73, "\(result.errors)")
+      let looked = try Program.run("teacher-dump", ["info", target])
+      #expect(looked.status == 66, "\(looked.errors)")
+      #expect(looked.errors.contains("is not a teacher cache"), "\(looked.errors)")
     }
     let empty = try Program.run("teacher-dump", ["info", ""])
     #expect(empty.status == 66 && empty.errors.contains("\"\" is not a teacher cache"))

@@ -5,6 +5,20 @@ import Foundation
 /// The temporary file beside it has a fixed name, so that a killed program leaves at most one,
 /// which the next write uses up; a lock on it keeps two writers of one file apart.
 package enum AtomicFile {
+  /// What was done to the disk, in order, for tests that replay power cuts; nobody else listens.
+  package enum Change: Sendable {
+    case madeDirectory(String), wrote(String), synced(String), renamed(String, to: String)
+  }
+
+  /// A class, because Swift 6.3 crashes with a closure as an optimised task-local value.
+  package final class Observer: Sendable {
+    let note: @Sendable (Change) -> Void
+
+    package init(_ note: @escaping @Sendable (Change) -> Void) { self.note = note }
+  }
+
+  @TaskLocal package static var observer: Observer?
+
   /// Writes `bytes` to `path`: temporary file, fsync, rename, fsync of the folder. A link stays, and
   /// its file is replaced; a pipe, a device or `/dev/stdout` is written to as it is.
   package static func write(_ bytes: [UInt8], to path: String) throws(NetworkError) {
@@ -20,15 +34,43 @@ package enum AtomicFile {
     do throws(NetworkError) {
       guard ftruncate(descriptor, 0) == 0 else { throw .writing(path, code: errno) }
       try write(bytes, to: descriptor, path: path)
+      observer?.note(.wrote(temporary))
       var before = stat()
       if stat(path, &before) == 0 { fchmod(descriptor, before.st_mode & 0o777) }
       guard fsync(descriptor) == 0 else { throw .writing(path, code: errno) }
+      observer?.note(.synced(temporary))
       guard rename(temporary, path) == 0 else { throw .writing(path, code: errno) }
+      observer?.note(.renamed(temporary, to: path))
     } catch {
       unlink(temporary)
       throw error
     }
     try synchronizeFolder(of: path)
+  }
+
+  /// Adds `bytes` behind the first `kept` of a file, by default behind all of them, and syncs it; makes a
+  /// file that is not there. A kill may leave a part of them.
+  package static func append(
+    _ bytes: [UInt8], to path: String, behind kept: Int? = nil
+  ) throws(NetworkError) {
+    let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw .writing(path, code: errno) }
+    defer { close(descriptor) }
+    if let kept, ftruncate(descriptor, off_t(kept)) != 0 { throw .writing(path, code: errno) }
+    try write(bytes, to: descriptor, path: path)
+    observer?.note(.wrote(path))
+    guard fsync(descriptor) == 0 else { throw .writing(path, code: errno) }
+    observer?.note(.synced(path))
+  }
+
+  /// Makes a folder; a power cut does not take it away again.
+  ///
+  /// - Returns: 0, or the system's error code, EEXIST where there is something already.
+  package static func makeDirectory(_ path: String) throws(NetworkError) -> Int32 {
+    guard mkdir(path, 0o777) == 0 else { return errno }
+    observer?.note(.madeDirectory(path))
+    try synchronizeFolder(of: path)
+    return 0
   }
 
   /// Fails as ``write(_:to:)`` would for want of a folder or of permission, before there is anything
@@ -126,5 +168,6 @@ package enum AtomicFile {
     defer { close(descriptor) }
     // Some network file systems cannot sync a folder and say EINVAL; the file itself is safe.
     guard fsync(descriptor) == 0 || errno == EINVAL else { throw .writing(path, code: errno) }
+    observer?.note(.synced(folder(of: path)))
   }
 }
