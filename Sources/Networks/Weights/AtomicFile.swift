@@ -164,7 +164,11 @@ package enum AtomicFile {
   /// Makes the new name itself survive a power cut.
   private static func synchronizeFolder(of path: String) throws(NetworkError) {
     let descriptor = open(folder(of: path), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw .writing(path, code: errno) }
+    guard descriptor >= 0 else {
+      // Where one may write and not look, nobody can sync the names.
+      if errno == EACCES { return }
+      throw .writing(path, code: errno)
+    }
     defer { close(descriptor) }
     // Some network file systems cannot sync a folder and say EINVAL; the file itself is safe.
     guard fsync(descriptor) == 0 || errno == EINVAL else { throw .writing(path, code: errno) }
