@@ -4,8 +4,9 @@ import Synchronization
 /// Turns signals into wishes that a program grants at its next safe place.
 ///
 /// The first SIGINT or SIGTERM, SIGUSR2, and the SIGHUP of a terminal that goes away ask to stop;
-/// SIGUSR1 asks for a checkpoint. After a SIGINT, SIGTERM or SIGHUP a SIGINT ends the program at once, as
-/// a second SIGTERM does.
+/// SIGUSR1 asks for a checkpoint. After a SIGINT, SIGTERM or SIGHUP a SIGINT ends the program at once. A
+/// second SIGTERM or SIGHUP changes nothing: who sends one to a group, as timeout(1) does, or to all
+/// processes of a name reaches a program twice.
 package final class StopSignals: Sendable {
   private static let received = Atomic<Int32>(0)
   private static let checkpoint = Atomic<Bool>(false)
@@ -16,8 +17,7 @@ package final class StopSignals: Sendable {
     for number in [SIGINT, SIGTERM] + (Self.isIgnored(SIGHUP) ? [] : [SIGHUP]) {
       signal(number) { number in
         StopSignals.ask(number)
-        // Shell and kernel both tell of a terminal that goes away.
-        signal(number, number == SIGHUP ? SIG_IGN : SIG_DFL)
+        signal(number, SIG_IGN)
         signal(SIGINT, SIG_DFL)
       }
     }

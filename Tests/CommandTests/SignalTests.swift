@@ -73,10 +73,11 @@ import Testing
 
   /// A scheduler that warns, then takes the machine: its 75 is what the job is put back for.
   @Test func theFirstOfTwoSignalsHasItsCode() throws {
-    for (signals, code) in [([SIGUSR2, SIGTERM], 75), ([SIGTERM, SIGUSR2], 143)]
-      as [([Int32], Int32)]
-    {
-      let run = "run-\(code)"
+    for (signals, code) in [
+      ([SIGUSR2, SIGTERM], 75), ([SIGTERM, SIGUSR2], 143), ([SIGTERM, SIGTERM], 143),
+      ([SIGINT, SIGTERM, SIGTERM], 130),
+    ] as [([Int32], Int32)] {
+      let run = "run-" + signals.map { "\($0)" }.joined(separator: "-")
       let process = try Program.start(
         "student-train", arguments(run, "--student", "resnet110", "--batch-size", "256"))
       try wait(for: path(run, "config.yaml"), of: process)

@@ -160,6 +160,36 @@ import Testing
     #expect(log.contains("going on from epoch"))
   }
 
+  /// As `pkill student-train` does, and `timeout` to a group; the sweep passes it on besides.
+  @Test(arguments: [SIGINT, SIGTERM]) func aSignalToAllProcessesSavesEveryRun(signal: Int32) throws
+  {
+    // Without a cache there are images enough for a step that takes longer than the sweep to notice.
+    let (scratch, arguments) = try job([
+      "--method", "ce", "--dataset", "mnist", "--epochs", "400", "--student", "resnet110",
+      "--batch-size", "256",
+    ])
+    let sweep = try Program.start(
+      "student-train", arguments.filter { $0 != "--cache" && !$0.hasSuffix("/cache") })
+    let run = scratch.path + "/sweep/ce"
+    let end = Date() + 60
+    while Date() < end, !FileManager.default.fileExists(atPath: run + "/config.yaml") {
+      usleep(10_000)
+    }
+    let tasks = "/proc/\(sweep.processIdentifier)/task"
+    let children = try FileManager.default.contentsOfDirectory(atPath: tasks).flatMap { task in
+      (try? String(contentsOfFile: "\(tasks)/\(task)/children", encoding: .utf8))?
+        .split(separator: " ").compactMap { Int32($0) } ?? []
+    }
+    try #require(children.count == 1)
+    usleep(100_000)
+    for process in children + [sweep.processIdentifier] { kill(process, signal) }
+    sweep.waitUntilExit()
+    #expect(sweep.terminationReason == .exit && sweep.terminationStatus == 128 + signal)
+    #expect(FileManager.default.fileExists(atPath: run + "/state.safetensors"))
+    let log = String(decoding: try file(scratch, "ce/train.log"), as: UTF8.self)
+    #expect(log.contains("the run is saved"), "\(log)")
+  }
+
   @Test(arguments: [
     (["--method", "kd,kdd"], "kdd"), (["--method", "kd", "--vary", "lrr=1,2"], "did you mean lr?"),
     (["--method", "kd", "--vary", "lr=1,x"], "lr is \"x\""),
