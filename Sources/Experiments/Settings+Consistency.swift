@@ -1,11 +1,6 @@
 import Datasets
 import Distillation
 
-/// How the learning rate falls.
-package enum ScheduleName: String, CaseIterable, Sendable {
-  case multistep, cosine
-}
-
 extension Settings {
   /// Whether the settings that the method takes over from another one count.
   var usesBorrowedSettings: Bool {

@@ -40,26 +40,6 @@ package struct StageByStageSettings: Equatable, Sendable {
   package init() {}
 }
 
-/// A training program that does not fit teacher, student or run.
-package struct PlanError: Error, CustomStringConvertible, Sendable {
-  package enum Kind: Sendable {
-    /// Taps of teacher and student cannot be paired.
-    case mismatch
-    /// Settings contradict each other or the run.
-    case settings
-  }
-  package let kind: Kind
-  package let description: String
-  /// The settings that could be changed.
-  package let keys: [String]
-
-  package init(_ kind: Kind, _ description: String, about keys: [String] = []) {
-    self.kind = kind
-    self.description = description
-    self.keys = keys
-  }
-}
-
 /// Stage-by-stage knowledge distillation (arXiv 1812.01819, "An Embarrassingly Simple Approach for
 /// Knowledge Distillation"; not the self-supervision method of 2020 that shares its initials).
 ///
