@@ -2,6 +2,7 @@ package import ArgumentParser
 import Datasets
 import Distillation
 import Experiments
+import FileIO
 import Foundation
 import Networks
 import Reporting
@@ -161,7 +162,7 @@ func leave(_ failure: Failure) -> Never {
     // A file may have given it any length and any characters.
     let (message, limit) = (withoutControls(failure.message), 4000)
     let text = message.count > limit ? message.prefix(limit) + " …" : message[...]
-    _ = writeAll("error: \(text)\n", to: STDERR_FILENO)
+    writeAll("error: \(text)\n", to: STDERR_FILENO)
   }
   exit(failure.status)
 }
@@ -171,6 +172,7 @@ package func failure(for error: any Error) -> Failure? {
   switch error {
   case let error as DatasetError: Failure(status(of: error), error.description)
   case let error as NetworkError: Failure(status(of: error), error.description)
+  case let error as FileError: Failure(status(of: error), error.description)
   case let error as CacheError: Failure(status(of: error), error.description)
   case let error as SettingError: Failure(status(of: error), error.description)
   case let error as RunError: Failure(status(of: error), error.description)
@@ -206,6 +208,12 @@ private func status(of error: NetworkError) -> Int32 {
   case .missingFile: Status.noInput
   case .malformed, .mismatch: Status.data
   case .unknownName: Status.usage
+  case .permission: Status.permission
+  }
+}
+
+private func status(of error: FileError) -> Int32 {
+  switch error.kind {
   case .permission: Status.permission
   case .cannotCreate: Status.cannotCreate
   case .cannotWrite, .diskFull: Status.io

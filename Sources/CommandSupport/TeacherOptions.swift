@@ -41,6 +41,9 @@ package struct StorageOptions: ParsableArguments {
 
   package init() {}
 
+  /// What is asked of a dump of the teacher into `cache`.
+  ///
+  /// - Throws: errors of usage for values that mean nothing.
   package func makeRequest(_ teacher: TeacherOptions, cache: String) throws -> DumpRequest {
     var request = DumpRequest(
       dataset: try DatasetName(parsing: teacher.dataset), dataPath: teacher.data,

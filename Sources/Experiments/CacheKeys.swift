@@ -16,20 +16,13 @@ extension CacheReader {
     }
   }
 
-  /// The key under which a view's logits, or its features at a tap, are stored: its own, or for a weak
-  /// round that is not there the crop that it draws.
+  /// As ``StoredOutputs/storedKey(_:tap:info:)``, of the cache's own data set.
   ///
   /// - Throws: `DatasetError` for a crop that images of this data set do not have.
   package func storedKey(_ key: ViewKey, tap: String? = nil) throws -> ViewKey {
     let info = try datasetInfo
     try key.view.check(in: info)
-    guard !holds(key, tap: tap), case .weak(let round) = key.view,
-      UInt32(exactly: key.image) != nil
-    else { return key }
-    let number = ViewChoice.weakCrop(
-      image: key.image, round: round, seed: identity.viewSeed, info: info)
-    let crop = ViewKey(image: key.image, view: .crop(number))
-    return holds(crop, tap: tap) ? crop : key
+    return storedKey(key, tap: tap, info: info)
   }
 
   /// The taps whose features of a view are stored, under whichever key.

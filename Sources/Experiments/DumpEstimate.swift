@@ -1,5 +1,6 @@
 import Datasets
 import Distillation
+import FileIO
 import Networks
 import TeacherCache
 import Tensors
@@ -72,7 +73,7 @@ extension DumpSession {
       bytes: Int(bytes),
       logitBytesPerView: logitRecords > 0 ? logitBytes / Double(logitRecords) : nil,
       seconds: time, viewsPerSecond: plan.views > 0 ? Double(plan.views) / time : nil,
-      freeBytes: FileSystem.freeBytes(at: FileSystem.nearestExisting(request.cache)),
+      freeBytes: freeBytes(at: FileSystem.nearestExisting(request.cache)) ?? 0,
       teacher: teacher.network.architecture, teacherSeconds: teacherSeconds, gains: gains,
       costInStudents: Double(plan.views) / perEpoch)
   }
@@ -125,7 +126,7 @@ extension DumpSession {
     let teacherCost = ForwardCost(of: teacher.network, on: input, threads: execution.threads)
     var gains: [DumpEstimate.Gain] = []
     let students = ["resnet8", "resnet20", "resnet32", "wrn_16_2", "resnet8x4", "MobileNetV2"]
-    for name in students where Architecture.names.contains(name) {
+    for name in students {
       let student = try Architecture.make(name, classes: identity.classes)
       student.initialize(seed: 0)
       let cost = ForwardCost(of: student, on: input, threads: execution.threads)

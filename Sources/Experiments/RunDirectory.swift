@@ -1,3 +1,4 @@
+import FileIO
 import Foundation
 package import Networks
 package import Reporting
@@ -92,8 +93,8 @@ package final class RunDirectory {
       _ = try holds(configuration, path)
       return
     }
-    var parent = AtomicFile.folder(of: path)
-    while try !isDirectory(parent) { parent = AtomicFile.folder(of: parent) }
+    var parent = folder(of: path)
+    while try !isDirectory(parent) { parent = folder(of: parent) }
     guard access(parent, W_OK | X_OK) == 0 else { throw uncreatable(path, code: errno) }
   }
 
@@ -110,7 +111,7 @@ package final class RunDirectory {
     let descriptor = open(path + "/.lock", O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return false }
     defer { close(descriptor) }
-    return flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK
+    return isLocked(descriptor)
   }
 
   /// Refuses the folder of a run or of a cache for the output of something else.
@@ -200,11 +201,11 @@ package final class RunDirectory {
   private static func takeLock(_ path: String) throws -> Int32 {
     let file = path + "/.lock"
     let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw NetworkError.writing(file, code: errno) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      let code = errno
+    guard descriptor >= 0 else { throw FileError(writing: file, code: errno) }
+    let code = FileIO.takeLock(descriptor)
+    guard code == 0 else {
       close(descriptor)
-      guard code == EWOULDBLOCK else { throw NetworkError.writing(file, code: code) }
+      guard code == EWOULDBLOCK else { throw FileError(writing: file, code: code) }
       throw RunError(
         .locked,
         "\(path): another student-train works in this directory; wait for it, or choose "
@@ -230,10 +231,10 @@ private func isDirectory(_ path: String) throws(RunError) -> Bool {
 /// Makes a directory and those above it; one that exists is left alone.
 package func makeDirectory(_ path: String) throws {
   if try isDirectory(path) { return }
-  let parent = AtomicFile.folder(of: path)
-  if parent != path { try makeDirectory(parent) }
-  let code = try AtomicFile.makeDirectory(path)
-  guard [0, EEXIST].contains(code) else { throw uncreatable(path, code: code) }
+  do { try makeFolder(path) } catch {
+    _ = try isDirectory(error.path)
+    throw uncreatable(error.path, code: error.code)
+  }
 }
 
 private func uncreatable(_ path: String, code: Int32) -> RunError {

@@ -25,7 +25,6 @@ package struct TrainingInputs {
   package let views: ViewSet
   package let featureViews: ViewSet
   package let viewSeed: UInt64
-  package let cacheID: String?
   /// Whose outputs the cache holds; nil without one.
   var cacheIdentity: CacheIdentity?
   /// What a cache that is only read holds.

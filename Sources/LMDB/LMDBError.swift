@@ -1,4 +1,5 @@
 internal import CLMDB
+internal import FileIO
 internal import Glibc
 
 /// What LMDB or the operating system answered when it could not do what was asked.
@@ -60,11 +61,6 @@ package struct LMDBError: Error, Equatable, CustomStringConvertible {
 
   /// Less than a mebibyte left counts as full: a failed write has given its own pages back.
   private static func hasSpace(_ path: String) -> Bool {
-    var status = statvfs()
-    guard statvfs(path, &status) == 0 else { return true }
-    // Some network file systems say 2^64 - 1 blocks for "no limit".
-    let (bytes, overflow) = UInt64(status.f_bavail)
-      .multipliedReportingOverflow(by: UInt64(status.f_frsize))
-    return overflow || bytes >= 1 << 20
+    freeBytes(at: path).map { $0 >= 1 << 20 } ?? true
   }
 }

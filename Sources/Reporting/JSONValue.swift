@@ -14,6 +14,7 @@ package indirect enum JSONValue: Sendable {
   case array([JSONValue])
   case object([(String, JSONValue)])
 
+  /// The number, or null without one.
   package static func optional(_ value: Double?) -> JSONValue {
     value.map(JSONValue.number) ?? .null
   }

@@ -1,3 +1,4 @@
+import FileIO
 import Foundation
 
 /// Progress on standard error: one live line on a terminal, at most ten times a second; plain lines
@@ -65,7 +66,7 @@ package final class ProgressLine {
 
   /// A log that takes no more is no reason to lose the work.
   private func write(_ text: String) {
-    _ = writeAll(text, to: STDERR_FILENO)
+    writeAll(text, to: STDERR_FILENO)
   }
 
   private func terminalWidth() -> Int {

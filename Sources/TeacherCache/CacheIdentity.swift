@@ -1,4 +1,5 @@
 internal import Crypto
+internal import FileIO
 
 /// How logits are stored; see `LogitQuantizer` for the arithmetic to the bit.
 package enum LogitCodec: String, Codable, CaseIterable, Sendable {
@@ -116,10 +117,4 @@ package struct CacheIdentity: Codable, Equatable, Sendable {
       ("featurePrecision", .text(featurePrecision.rawValue)),
     ]
   }
-}
-
-/// Lower-case hex digits of bytes.
-func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-  let digits = Array("0123456789abcdef")
-  return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
 }

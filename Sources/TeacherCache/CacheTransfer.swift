@@ -230,7 +230,7 @@ package enum CacheTransfer {
       try? FileSystem.remove(temporary)
       throw error
     }
-    try FileSystem.sync(temporary)
+    try FileSystem.syncNames(in: temporary)
     try FileSystem.move(temporary, to: target + "/" + entry.path)
   }
 

@@ -149,7 +149,7 @@ package final class CacheWriter {
     // One that another program's LMDB made while it began this unit.
     if try FileSystem.kind(of: lockFile) != .absent { try FileSystem.remove(lockFile) }
     try FileSystem.sync(data)
-    try FileSystem.sync(writer.directory)
+    try FileSystem.syncNames(in: writer.directory)
     let name = UnitName.of(writer.unit, identity)
     let entry = UnitEntry(
       writer, path: UnitName.folder + "/" + name, sha256: try FileSystem.sha256(of: data),

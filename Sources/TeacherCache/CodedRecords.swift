@@ -61,7 +61,7 @@ struct SealedRecords: CodedRecords {
   func logits(_ key: RecordKey) throws(CacheError) -> CodedLogits {
     let (first, bytes) = try source.block(key)
     do throws(MalformedRecord) {
-      if block.address != bytes.baseAddress {
+      if block.address != bytes.baseAddress || block.header?.key != first {
         try block.open(bytes, key: first, codec: identity.logits, classes: identity.classes)
       }
       let index = key.round - first.round

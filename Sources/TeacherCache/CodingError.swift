@@ -1,3 +1,5 @@
+internal import FileIO
+
 /// How far coding moves what a student learns from: measured on every view when its logits are
 /// coded, against the exact ones.
 ///

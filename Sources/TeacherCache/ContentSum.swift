@@ -1,4 +1,5 @@
 internal import Crypto
+internal import FileIO
 
 /// A hash of a set of records that does not depend on their order or on how they were cut.
 ///
@@ -78,10 +79,10 @@ struct ContentSum: Equatable {
     words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }
   }
 
-  var text: String { TeacherCache.hexadecimal(bytes) }
+  var text: String { FileIO.hexadecimal(bytes) }
 
   /// What `info` shows: SHA-256 of `teacher-cache content 1` and the sum's 32 bytes.
   var contentHash: String {
-    TeacherCache.hexadecimal(SHA256.hash(data: Array("teacher-cache content 1".utf8) + bytes))
+    FileIO.hexadecimal(SHA256.hash(data: Array("teacher-cache content 1".utf8) + bytes))
   }
 }

@@ -76,7 +76,7 @@ package final class GrowingCache: StoredOutputs, @unchecked Sendable {
     guard let journal = journals[number], journal.isComplete else { return }
     try journal.seal(with: writer)
     journals[number] = nil
-    reader = try CacheReader.open(writer)
+    reader = try CacheReader.open(writer, behind: reader)
   }
 
   private func journal(of key: ViewKey) -> UnitJournal? {

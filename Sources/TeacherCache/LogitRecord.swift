@@ -1,4 +1,5 @@
 internal import Datasets
+internal import FileIO
 
 /// One view of a block before encoding.
 struct LogitView: Equatable {

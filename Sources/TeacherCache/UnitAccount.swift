@@ -1,3 +1,4 @@
+internal import FileIO
 internal import LMDB
 
 /// What an unsealed unit knows about itself, written in the same transactions as its records.
@@ -110,7 +111,7 @@ extension UnitAccount {
       let done = Int(exactly: number(0..<8)), let coding = CodingError(Array(text[48..<128]))
     else { return nil }
     let logitError = Double(bitPattern: number(40..<48))
-    guard coding.views == 0 || coding.isPossible(records: CacheManifest.unitByteLimit),
+    guard coding == CodingError() || coding.isPossible(records: CacheManifest.unitByteLimit),
       logitError.isFinite
     else { return nil }
     self.done = done
@@ -119,28 +120,5 @@ extension UnitAccount {
     self.coding = coding
     kernelLevels = KernelLevels(
       text: String(decoding: text[Self.fixedBytes...], as: UTF8.self))
-  }
-
-}
-
-extension CacheError {
-  /// What an LMDB error means for a cache.
-  init(_ error: LMDBError, recordsSafe: Int = 0) {
-    self =
-      switch error.kind {
-      case .diskFull:
-        .diskFull(
-          path: error.path, free: FileSystem.freeBytes(at: error.path), recordsSafe: recordsSafe)
-      case .permission: .permission(path: error.path)
-      case .missingFile: .missing(what: "the file data.mdb", path: error.path)
-      case .notAnEnvironment, .corrupted, .notFound, .keyExists:
-        .corrupt(path: error.path, reason: error.message)
-      case .wrongVersion:
-        .version(path: error.path, found: "another LMDB format", expected: "LMDB 0.9")
-      case .tooManyFiles:
-        .io(path: error.path, reason: "too many open files; raise the hard limit (ulimit -Hn)")
-      case .mapFull, .input, .alreadyOpen, .other:
-        .io(path: error.path, reason: error.message)
-      }
   }
 }

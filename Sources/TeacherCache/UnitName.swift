@@ -1,4 +1,5 @@
 internal import Crypto
+internal import FileIO
 
 /// The names of unit directories: `units/IMAGE-DIGEST`, before sealing `units/.tmp-…`.
 enum UnitName {

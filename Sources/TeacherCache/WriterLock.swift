@@ -1,3 +1,4 @@
+internal import FileIO
 internal import Glibc
 
 /// The right to write a cache: `flock` on `writer.lock`, which names its holder.
@@ -12,8 +13,8 @@ final class WriterLock {
     let path = Self.path(directory)
     let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw FileSystem.error(path) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      let code = errno
+    let code = takeLock(descriptor)
+    guard code == 0 else {
       close(descriptor)
       throw Self.refusal(code, directory)
     }
@@ -34,7 +35,7 @@ final class WriterLock {
       throw FileSystem.error(path)
     }
     defer { close(descriptor) }
-    guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else { throw refusal(errno, directory) }
+    guard !isLocked(descriptor) else { throw refusal(EWOULDBLOCK, directory) }
   }
 
   private static func refusal(_ code: Int32, _ directory: String) -> CacheError {

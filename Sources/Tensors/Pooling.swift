@@ -44,6 +44,7 @@ package struct Pooling: Sendable {
     return job
   }
 
+  /// N×H×W×C to N×H'×W'×C.
   package func forward(_ x: Tensor, on execution: Execution) -> Tensor {
     let outer = execution.enter(.elementwise)
     defer { execution.leave(outer) }

@@ -1,8 +1,8 @@
 import ArgumentParser
 import CommandSupport
 import Experiments
+import FileIO
 import Foundation
-import Networks
 import Reporting
 
 struct Sweep: ParsableCommand {

@@ -1,4 +1,5 @@
 import Experiments
+import FileIO
 import Foundation
 import Networks
 import Synchronization
@@ -14,19 +15,17 @@ struct PowerLossTests {
 
     init(_ root: String) { log = DiskLog(root) }
 
-    func note(_ change: AtomicFile.Change) {
+    func note(_ change: DiskChange) {
+      log.note(change)
       switch change {
-      case .madeDirectory(let path): log.note(.madeDirectory(path))
-      case .wrote(let path): log.note(.wrote(path))
-      case .renamed(let old, to: let new):
-        log.note(.renamed(old, to: new))
-        if new.hasSuffix("/state.safetensors") { isStateNew.withLock { $0 = true } }
+      case .renamed(_, to: let new) where new.hasSuffix("/state.safetensors"):
+        isStateNew.withLock { $0 = true }
       case .synced(let path):
-        log.note(.synced(path))
         let state = path + "/state.safetensors"
         guard isStateNew.withLock({ $0 }), let step = PowerLossTests.step(state) else { return }
         isStateNew.withLock { $0 = false }
         promises.withLock { $0.append((log.count, step)) }
+      default: break
       }
     }
 
@@ -46,7 +45,7 @@ struct PowerLossTests {
     try job.dump(views: "weak:2") { $0.form.taps = [] }
     let recorder = Recorder(job.folder)
     let log = recorder.log
-    let whole = try AtomicFile.$observer.withValue(AtomicFile.Observer { recorder.note($0) }) {
+    let whole = try DiskChange.$observer.withValue(DiskChange.Observer { recorder.note($0) }) {
       try job.train("kd", live: false, threads: 1, into: "run", epochs: 3)
     }
     let all = try #require(Self.step(job.folder + "/run/state.safetensors"))

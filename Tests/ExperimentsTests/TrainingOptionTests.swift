@@ -119,7 +119,7 @@ struct TrainingOptionTests {
     }
     let means = hits.values.map { $0.reduce(0, +) / Double($0.count) }
     let mean = means.reduce(0, +) / Double(means.count)
-    #expect(abs(mean - said.top1) > 1e-6)
+    #expect(abs(mean - said.accuracy.top1) > 1e-6)
     #expect(abs(try #require(summary["val_top1_last"] as? Double) - mean) < 1e-9)
   }
 

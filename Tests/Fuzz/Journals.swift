@@ -1,4 +1,5 @@
 import Datasets
+import FileIO
 import Glibc
 
 @testable import TeacherCache

@@ -1,3 +1,4 @@
+package import FileIO
 import Foundation
 
 /// What was done to a folder, in order, and what a power cut in the middle may leave of it.
@@ -7,11 +8,6 @@ import Foundation
 /// 512 bytes, each independently of the others.
 package final class DiskLog: @unchecked Sendable {
   // Sound: one thread writes a cache or a run.
-  package enum Change {
-    case madeDirectory(String), wrote(String), synced(String), removed(String)
-    case renamed(String, to: String)
-  }
-
   private enum Event {
     case directory(String), file(String), data(String, [UInt8]), sync(String), remove(String)
     case rename(String, String)
@@ -27,7 +23,7 @@ package final class DiskLog: @unchecked Sendable {
   package init(_ root: String) { self.root = root }
 
   /// Notes what was just done; the bytes of a written file are read now.
-  package func note(_ change: Change) {
+  package func note(_ change: DiskChange) {
     switch change {
     case .madeDirectory(let path): events.append(.directory(relative(path)))
     case .wrote(let path): wrote(path)

@@ -1,4 +1,5 @@
 import Datasets
+import FileIO
 import Foundation
 import TestSupport
 import Testing
@@ -6,20 +7,14 @@ import Testing
 @testable import TeacherCache
 
 extension DiskLog {
-  fileprivate func follow(_ change: FileSystem.Change) {
+  fileprivate func follow(_ change: DiskChange) {
     switch change {
-    case .madeDirectory(let path): note(.madeDirectory(path))
-    case .wrote(let path): note(.wrote(path))
-    case .synced(let path):
-      if path.hasSuffix("/data.mdb") { committed(path) }
-      note(.synced(path))
-    case .removed(let path):
-      if path.hasSuffix("/lock.mdb") {
-        committed(path.replacingOccurrences(of: "lock.mdb", with: "data.mdb"))
-      }
-      note(.removed(path))
-    case .renamed(let old, to: let new): note(.renamed(old, to: new))
+    case .synced(let path) where path.hasSuffix("/data.mdb"): committed(path)
+    case .removed(let path) where path.hasSuffix("/lock.mdb"):
+      committed(path.replacingOccurrences(of: "lock.mdb", with: "data.mdb"))
+    default: break
     }
+    note(change)
   }
 }
 
@@ -54,7 +49,7 @@ extension DiskLog {
     let log = DiskLog(directory.path)
     // How many records are promised from which event on.
     var promises: [(event: Int, records: Int)] = [(0, 0)]
-    try FileSystem.$observer.withValue(FileSystem.Observer { log.follow($0) }) {
+    try DiskChange.$observer.withValue(DiskChange.Observer { log.follow($0) }) {
       for views in views {
         try dump(directory.path + "/cache", views) { log.committed($0.directory + "/data.mdb") }
         promises.append((log.count, images.count * views.count))
@@ -96,14 +91,14 @@ extension DiskLog {
     let log = DiskLog(directory.path)
     let cache = directory.path + "/cache"
     var (begin, old) = (0, "")
-    try FileSystem.$observer.withValue(FileSystem.Observer { log.follow($0) }) {
+    try DiskChange.$observer.withValue(DiskChange.Observer { log.follow($0) }) {
       for views in views {
         try dump(cache, views) { log.committed($0.directory + "/data.mdb") }
       }
       let unit = try #require(CacheManifest.read(from: cache).units.first)
       (begin, old) = (log.count, unit.sha256)
       try FileSystem.remove(cache + "/" + unit.path)
-      try FileSystem.sync(cache + "/units")
+      try FileSystem.syncNames(in: cache + "/units")
       try dump(cache, views[1], atOnce: true) { log.committed($0.directory + "/data.mdb") }
     }
     // So that the two files can be told apart.

@@ -79,10 +79,9 @@ package final class TeacherPass {
   package func run(_ keys: [ViewKey], keeping taps: Set<String>) throws(NonFiniteTeacher) -> Output
   {
     let batch = ViewBatch(keys: keys, renderer: renderer, on: execution)
-    let output = network.forward(
-      batch.images(normalization, on: execution), training: 0..<0, keeping: taps, on: execution)
-    guard let logits = output.logits else { preconditionFailure("no logits") }
+    let (logits, features) = network.infer(
+      batch.images(normalization, on: execution), keeping: taps, on: execution)
     try NonFiniteTeacher.check(logits, of: keys)
-    return Output(hashes: batch.hashes, logits: logits.values, features: output.features)
+    return Output(hashes: batch.hashes, logits: logits.values, features: features)
   }
 }

@@ -1,3 +1,4 @@
+import FileIO
 import Foundation
 
 /// A regular file that is read in parts. A pipe or a device is refused instead of waited for.
@@ -33,18 +34,7 @@ final class WeightFile {
   deinit { close(descriptor) }
 
   func read(_ range: Range<Int>) throws(NetworkError) -> [UInt8] {
-    var code: Int32 = 0
-    let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in
-      while filled < range.count {
-        let got = pread(
-          descriptor, buffer.baseAddress?.advanced(by: filled), range.count - filled,
-          off_t(range.lowerBound + filled))
-        if got < 0 && errno == EINTR { continue }
-        if got < 0 { code = errno }
-        guard got > 0 else { return }
-        filled += got
-      }
-    }
+    let (bytes, code) = readAll(range.count, at: range.lowerBound, from: descriptor)
     guard code == 0 else { throw .reading(path, code: code) }
     guard bytes.count == range.count else {
       throw NetworkError(.malformed, "\(path): it became shorter while it was read; get it again")

@@ -9,7 +9,7 @@ import numpy as np
 
 from .datasets import ImageSet, load_train
 from .errors import CacheError, LostUnit, Mismatch, NetworkFileSystem
-from .files import make_directory, move, network_type, remove, sha256, sync
+from .files import make_directory, move, network_type, remove, sha256, sync, sync_names
 from .identity import CacheIdentity
 from .lock import WriterLock
 from .manifest import (
@@ -285,7 +285,7 @@ class Writer:
         try:
             remove(lock_file)
             sync(data)
-            sync(writer.directory)
+            sync_names(writer.directory)
             entry = self._entry(writer, data)
             if any(unit.path == entry.path for unit in self._lost):
                 # What will be found under the name of a lost unit has to be what the list says.
