@@ -16,7 +16,7 @@ extension CacheReader {
     }
   }
 
-  /// As ``StoredOutputs/storedKey(_:tap:info:)``, of the cache's own data set.
+  /// As `StoredOutputs.storedKey`, of the cache's own data set.
   ///
   /// - Throws: `DatasetError` for a crop that images of this data set do not have.
   package func storedKey(_ key: ViewKey, tap: String? = nil) throws -> ViewKey {
