@@ -74,3 +74,11 @@ static void FN(conv_run)(const conv_job *job) {
     }
   }
 }
+
+/// The outputs 0..<count whose tap `k` lies inside 0..<size.
+INLINE void FN(reach)(int k, int size, int count, int strides, int padding, int *first, int *last) {
+  int low = padding - k, high = size + padding - k;
+  *first = low <= 0 ? 0 : (low + strides - 1) / strides;
+  int end = high <= 0 ? 0 : (high + strides - 1) / strides;
+  *last = end < count ? end : count;
+}

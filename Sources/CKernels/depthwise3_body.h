@@ -7,21 +7,6 @@ enum {
   FN(strip_columns) = 9,  // that four outputs read with stride 2
 };
 
-/// How many lanes of a register hold channels; a constant where all do.
-#define ALL_LANES ((intptr_t)FN(wv_lanes))
-
-INLINE WV FN(wv_get)(const float *p, intptr_t n) {
-  return n == ALL_LANES ? WV_LOAD(p) : WV_LOAD_PART(p, n);
-}
-
-INLINE void FN(wv_put)(float *p, WV v, intptr_t n) {
-  if (n == ALL_LANES) {
-    WV_STORE(p, v);
-  } else {
-    WV_STORE_PART(p, v, n);
-  }
-}
-
 /// The pixels that `count` outputs from (oy, ox) on read, found once for all their channels.
 typedef struct {
   const float *at[3 * FN(strip_columns)];

@@ -10,7 +10,7 @@
 
 /// Whether depthwise3_body.h computes this shape.
 INLINE int FN(is_depthwise3)(const depthwise_job *job) {
-  return job->kernel_height == 3 && job->kernel_width == 3 && job->padding == 1 &&
+  return job->kernel == 3 && job->padding == 1 &&
          (job->strides == 1 || job->strides == 2);
 }
 
@@ -25,9 +25,9 @@ static void FN(depthwise_forward)(const depthwise_job *job) {
   }
   intptr_t channels = job->channels;
   for (int oy = 0; oy < job->output_height; oy++) {
-    TAPS(oy, job->height, job->kernel_height, top, bottom)
+    TAPS(oy, job->height, job->kernel, top, bottom)
     for (int ox = 0; ox < job->output_width; ox++) {
-      TAPS(ox, job->width, job->kernel_width, left, right)
+      TAPS(ox, job->width, job->kernel, left, right)
       float *target = job->target + ((intptr_t)oy * job->output_width + ox) * channels;
       intptr_t y = (intptr_t)oy * job->strides - job->padding;
       intptr_t x = (intptr_t)ox * job->strides - job->padding;
@@ -35,7 +35,7 @@ static void FN(depthwise_forward)(const depthwise_job *job) {
         v16 sum = 0;
         for (int kh = top; kh < bottom; kh++) {
           const float *s = job->source + ((y + kh) * job->width + x) * channels + c;
-          const float *w = job->weights + (intptr_t)kh * job->kernel_width * channels + c;
+          const float *w = job->weights + (intptr_t)kh * job->kernel * channels + c;
           for (int kw = left; kw < right; kw++)
             sum = FMA(FN(get)(s + kw * channels, n), FN(get)(w + kw * channels, n), sum);
         }
@@ -67,16 +67,16 @@ static void FN(depthwise_input_gradient)(const depthwise_job *job) {
     for (int x = 0; x < job->width; x++) {
       FN(meeting) meetings[depthwise_taps];
       int count = 0;
-      for (int kh = (y + job->padding) % s; kh < job->kernel_height && kh <= y + job->padding; kh += s) {
+      for (int kh = (y + job->padding) % s; kh < job->kernel && kh <= y + job->padding; kh += s) {
         int oy = (y + job->padding - kh) / s;
         if (oy >= job->output_height) continue;
-        for (int kw = (x + job->padding) % s; kw < job->kernel_width && kw <= x + job->padding; kw += s) {
+        for (int kw = (x + job->padding) % s; kw < job->kernel && kw <= x + job->padding; kw += s) {
           int ox = (x + job->padding - kw) / s;
           if (ox >= job->output_width) continue;
           meetings[count].gradient =
               job->source + ((intptr_t)oy * job->output_width + ox) * channels;
           meetings[count++].weight =
-              job->weights + ((intptr_t)kh * job->kernel_width + kw) * channels;
+              job->weights + ((intptr_t)kh * job->kernel + kw) * channels;
         }
       }
       float *target = job->target + ((intptr_t)y * job->width + x) * channels;
@@ -100,13 +100,13 @@ static void FN(depthwise_weight_gradient)(const depthwise_job *job) {
     }
     return;
   }
-  for (int kh = 0; kh < job->kernel_height; kh++) {
+  for (int kh = 0; kh < job->kernel; kh++) {
     int top, bottom;
     FN(reach)(kh, job->height, job->output_height, job->strides, job->padding, &top, &bottom);
-    for (int kw = 0; kw < job->kernel_width; kw++) {
+    for (int kw = 0; kw < job->kernel; kw++) {
       int left, right;
       FN(reach)(kw, job->width, job->output_width, job->strides, job->padding, &left, &right);
-      float *target = job->target + ((intptr_t)kh * job->kernel_width + kw) * channels;
+      float *target = job->target + ((intptr_t)kh * job->kernel + kw) * channels;
       EACH_BLOCK(c, n) {
         v16 sum = FN(get)(target + c, n);
         for (int oy = top; oy < bottom; oy++) {

@@ -14,18 +14,17 @@
 
 #include "vectors.h"
 
+#include "channels_body.h"
+#include "elementwise_body.h"
+#include "normalization_body.h"
+#include "pool_body.h"
+
+// Each uses what stands in those before it.
 #include "convolution_body.h"
 #include "gradient_body.h"
-#include "normalization_body.h"
-
 #include "winograd_body.h"
-
-#include "elementwise_body.h"
-
-#include "channels_body.h"
 #include "depthwise3_body.h"
 #include "depthwise_body.h"
-#include "pool_body.h"
 
 const kernel_table JOIN(kernels, LEVEL) = {
     .name = LEVEL_NAME,

@@ -1,19 +1,6 @@
 // Batch normalisation. Sums go channel block by channel block through one image, which the second
 // cache holds; everything else goes pixel by pixel.
 
-#define EACH_BLOCK(c, n) \
-  for (intptr_t c = 0, n; n = channels - c < 16 ? channels - c : 16, c < channels; c += 16)
-
-INLINE v16 FN(get)(const float *p, intptr_t n) { return n == 16 ? load16(p) : load_part(p, n); }
-
-INLINE void FN(put)(float *p, v16 v, intptr_t n) {
-  if (n == 16) {
-    store16(p, v);
-  } else {
-    store_part(p, v, n);
-  }
-}
-
 static void FN(norm_moments)(
     const float *x, intptr_t pixels, intptr_t channels, float *sum, float *square) {
   EACH_BLOCK(c, n) {

@@ -95,3 +95,52 @@ INLINE intptr_t hidden(intptr_t value) {
   __asm__("" : "+r"(value));
   return value;
 }
+
+/// Channels from c on, 16 at a time; n of them, fewer in the last block.
+#define EACH_BLOCK(c, n) \
+  for (intptr_t c = 0, n; n = channels - c < 16 ? channels - c : 16, c < channels; c += 16)
+
+INLINE v16 FN(get)(const float *p, intptr_t n) { return n == 16 ? load16(p) : load_part(p, n); }
+
+INLINE void FN(put)(float *p, v16 v, intptr_t n) {
+  if (n == 16) {
+    store16(p, v);
+  } else {
+    store_part(p, v, n);
+  }
+}
+
+/// What a step over many values at once holds in a register: with v16 the six inputs and outputs of a
+/// Winograd transform would not fit AVX2's.
+#if LEVEL_REGISTERS < 32
+typedef v8 FN(wv);
+enum { FN(wv_lanes) = 8 };
+#define WV_LOAD load8
+#define WV_STORE store8
+#define WV_LOAD_PART load_part8
+#define WV_STORE_PART store_part8
+#else
+typedef v16 FN(wv);
+enum { FN(wv_lanes) = 16 };
+#define WV_LOAD load16
+#define WV_STORE store16
+#define WV_LOAD_PART load_part
+#define WV_STORE_PART store_part
+#endif
+#define WV FN(wv)
+#define WV_FMA(a, b, c) FMA((WV)(a), (b), (c))
+
+/// How many lanes of a register hold channels; a constant where all do.
+#define ALL_LANES ((intptr_t)FN(wv_lanes))
+
+INLINE WV FN(wv_get)(const float *p, intptr_t n) {
+  return n == ALL_LANES ? WV_LOAD(p) : WV_LOAD_PART(p, n);
+}
+
+INLINE void FN(wv_put)(float *p, WV v, intptr_t n) {
+  if (n == ALL_LANES) {
+    WV_STORE(p, v);
+  } else {
+    WV_STORE_PART(p, v, n);
+  }
+}

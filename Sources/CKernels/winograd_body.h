@@ -7,26 +7,6 @@
 #define WINOGRAD_P 0.70710678f  // √½
 #define WINOGRAD_Q 1.41421356f  // √2
 
-/// What a transform holds in a register: with v16 the six inputs and outputs of one step would not
-/// fit AVX2's registers.
-#if LEVEL_REGISTERS < 32
-typedef v8 FN(wv);
-enum { FN(wv_lanes) = 8 };
-#define WV_LOAD load8
-#define WV_STORE store8
-#define WV_LOAD_PART load_part8
-#define WV_STORE_PART store_part8
-#else
-typedef v16 FN(wv);
-enum { FN(wv_lanes) = 16 };
-#define WV_LOAD load16
-#define WV_STORE store16
-#define WV_LOAD_PART load_part
-#define WV_STORE_PART store_part
-#endif
-#define WV FN(wv)
-#define WV_FMA(a, b, c) FMA((WV)(a), (b), (c))
-
 /// Bᵀ·d: six inputs and outputs.
 INLINE void FN(winograd_b)(const WV *d, WV *out) {
   WV even = WV_FMA(-2.0f, d[2], d[4]), odd = WV_FMA(-2.0f, d[1], d[3]);

@@ -10,15 +10,18 @@ import Synchronization
 package final class StopSignals: Sendable {
   private static let received = Atomic<Int32>(0)
   private static let checkpoint = Atomic<Bool>(false)
+  private static let mindsInterrupts = Atomic<Bool>(true)
 
   package init() {
+    // What the caller ignores stays ignored: a terminal that goes away under nohup, the Ctrl-C that ends a
+    // script beside a job that it has put into the background.
+    StopSignals.mindsInterrupts.store(!Self.isIgnored(SIGINT), ordering: .relaxed)
     // Only what is allowed in a handler: atomics, and putting the default action back.
-    // Under nohup nobody minds a terminal that goes away.
-    for number in [SIGINT, SIGTERM] + (Self.isIgnored(SIGHUP) ? [] : [SIGHUP]) {
+    for number in [SIGINT, SIGTERM, SIGHUP] where !Self.isIgnored(number) {
       signal(number) { number in
         StopSignals.ask(number)
         signal(number, SIG_IGN)
-        signal(SIGINT, SIG_DFL)
+        if StopSignals.mindsInterrupts.load(ordering: .relaxed) { signal(SIGINT, SIG_DFL) }
       }
     }
     signal(SIGUSR1) { _ in StopSignals.checkpoint.store(true, ordering: .relaxed) }

@@ -1,5 +1,5 @@
-internal import CLMDB
-internal import Glibc
+import CLMDB
+import Glibc
 
 /// One LMDB environment: a directory with `data.mdb`, open for filling or sealed for reading.
 ///

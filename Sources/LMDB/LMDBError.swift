@@ -1,6 +1,6 @@
-internal import CLMDB
-internal import FileIO
-internal import Glibc
+import CLMDB
+import FileIO
+import Glibc
 
 /// What LMDB or the operating system answered when it could not do what was asked.
 package struct LMDBError: Error, Equatable, CustomStringConvertible {

@@ -1,5 +1,5 @@
-internal import Glibc
-internal import Synchronization
+import Glibc
+import Synchronization
 
 /// Which environments this process holds: LMDB loses its locks when one file is opened twice.
 enum OpenPaths {

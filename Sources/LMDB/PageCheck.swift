@@ -1,5 +1,5 @@
-internal import CLMDB
-internal import Glibc
+import CLMDB
+import Glibc
 
 /// Finds out whether a `data.mdb` is built as LMDB 0.9 builds it, before LMDB maps it.
 ///

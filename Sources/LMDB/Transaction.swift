@@ -1,5 +1,5 @@
-internal import CLMDB
-internal import Glibc
+import CLMDB
+import Glibc
 
 /// A named table of one environment; valid as long as the environment is open.
 package struct Table: Sendable {

@@ -1,5 +1,5 @@
-internal import FileIO
-internal import Protobuf
+import FileIO
+import Protobuf
 
 /// A run's numbers as TensorBoard reads them: a pure function of its metrics and its configuration,
 /// to which an epoch more only adds bytes at the end.

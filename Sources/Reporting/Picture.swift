@@ -1,5 +1,5 @@
-internal import CSPNG
-internal import Glibc
+import CSPNG
+import Glibc
 
 /// A small picture of RGB bytes that can be written as PNG.
 package struct Picture: Sendable {

@@ -1,5 +1,5 @@
-internal import CZstd
-internal import FileIO
+import CZstd
+import FileIO
 
 /// Numbers split into planes of bytes, each compressed for itself where that makes it smaller.
 ///

@@ -1,4 +1,4 @@
-internal import CXXHash
+import CXXHash
 
 extension [UInt8] {
   /// Seven bits a byte, low bits first, the top bit set on all but the last.

@@ -1,5 +1,5 @@
-internal import FileIO
-internal import LMDB
+import FileIO
+import LMDB
 
 extension CacheError {
   /// What an LMDB error means for a cache.

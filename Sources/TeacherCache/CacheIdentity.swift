@@ -1,5 +1,5 @@
-internal import Crypto
-internal import FileIO
+import Crypto
+import FileIO
 
 /// How logits are stored; see `LogitQuantizer` for the arithmetic to the bit.
 package enum LogitCodec: String, Codable, CaseIterable, Sendable {

@@ -1,5 +1,5 @@
-internal import Datasets
-internal import FoundationEssentials
+import Datasets
+import FoundationEssentials
 
 /// One sealed unit as the manifest lists it.
 package struct UnitEntry: Codable, Equatable, Sendable {

@@ -1,4 +1,4 @@
-internal import Datasets
+import Datasets
 
 /// Figures about a whole cache, from its manifest and its units' directories.
 package struct CacheInfo: Sendable {

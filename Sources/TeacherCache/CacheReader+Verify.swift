@@ -1,4 +1,4 @@
-internal import Datasets
+import Datasets
 
 /// What a verification looked at; it throws at the first fault.
 package struct VerifyReport: Sendable {

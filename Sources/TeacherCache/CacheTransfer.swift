@@ -1,5 +1,5 @@
-internal import Datasets
-internal import Glibc
+import Datasets
+import Glibc
 
 /// Copies whole caches: to a faster disk, or several into one.
 package enum CacheTransfer {
@@ -164,8 +164,8 @@ package enum CacheTransfer {
         }
       }
     } catch {
-      // A merge that brought nothing leaves no empty cache behind.
-      if isNew, report == MergeReport() { try? FileSystem.remove(target) }
+      // A merge that brought nothing leaves no empty cache behind, unless another process made it.
+      if isNew, writer.isNew, report == MergeReport() { try? FileSystem.remove(target) }
       throw error
     }
     return report

@@ -6,6 +6,8 @@ package import Datasets
 package final class CacheWriter {
   package let directory: String
   package let identity: CacheIdentity
+  /// Whether this writer made the cache.
+  let isNew: Bool
   /// Of the units that are there.
   package private(set) var manifest: CacheManifest
   /// Units that manifest.json lists and nobody finds: a plan must make them again, and they stay on the
@@ -40,7 +42,8 @@ package final class CacheWriter {
     try CacheManifest.requireNoRun(in: directory)
     try FileSystem.makeDirectory(directory)
     lock = try WriterLock(directory)
-    if try FileSystem.kind(of: directory + "/" + CacheManifest.fileName) == .absent {
+    isNew = try FileSystem.kind(of: directory + "/" + CacheManifest.fileName) == .absent
+    if isNew {
       try CacheManifest.requireNoUnits(in: directory)
       manifest = CacheManifest(identity: identity)
       try UnitName.makeFolder(in: directory)

@@ -1,4 +1,4 @@
-internal import Datasets
+import Datasets
 
 /// Records that are coded already, from which a unit can be put together without the teacher.
 protocol CodedRecords {

@@ -1,4 +1,4 @@
-internal import FileIO
+import FileIO
 
 /// How far coding moves what a student learns from: measured on every view when its logits are
 /// coded, against the exact ones.

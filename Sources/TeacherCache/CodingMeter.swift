@@ -1,5 +1,5 @@
-internal import Datasets
-internal import Glibc
+import Datasets
+import Glibc
 
 /// Compares exact logits with what will be decoded, view by view; keeps its buffers.
 ///

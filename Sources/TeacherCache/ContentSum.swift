@@ -1,5 +1,5 @@
-internal import Crypto
-internal import FileIO
+import Crypto
+import FileIO
 
 /// A hash of a set of records that does not depend on their order or on how they were cut.
 ///

@@ -1,5 +1,5 @@
-internal import Datasets
-internal import FileIO
+import Datasets
+import FileIO
 
 /// Features of one view at one tap as stored bytes.
 ///

@@ -1,7 +1,7 @@
-internal import Crypto
-internal import FileIO
-internal import FoundationEssentials
-internal import Glibc
+import Crypto
+import FileIO
+import FoundationEssentials
+import Glibc
 
 /// Files as a cache needs them: whole or absent, durable, never through a link.
 package enum FileSystem {

@@ -1,5 +1,5 @@
-internal import FileIO
-internal import Glibc
+import FileIO
+import Glibc
 
 /// Entries in the order in which they came, each with a place from which it can be asked for.
 ///

@@ -1,5 +1,5 @@
-internal import Datasets
-internal import FileIO
+import Datasets
+import FileIO
 
 /// One view of a block before encoding.
 struct LogitView: Equatable {

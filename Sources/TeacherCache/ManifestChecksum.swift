@@ -1,5 +1,5 @@
-internal import Crypto
-internal import FileIO
+import Crypto
+import FileIO
 
 /// The member `checksum` of a manifest: SHA-256, in 64 hex digits, of the whole file with these
 /// digits written as zeros.

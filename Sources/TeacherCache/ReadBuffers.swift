@@ -1,4 +1,4 @@
-internal import Synchronization
+import Synchronization
 
 /// What one read needs; kept for the next, so that views of one image share the work.
 final class ReadBuffers: @unchecked Sendable {

@@ -1,6 +1,6 @@
-internal import Datasets
-internal import FileIO
-internal import LMDB
+import Datasets
+import FileIO
+import LMDB
 
 /// The LMDB tables of a unit.
 enum RecordTable {

@@ -1,17 +1,16 @@
-internal import Datasets
+import Datasets
 
 /// How many bytes records will take in a unit, found by coding them without writing.
 package struct StoredSize {
-  private let identity: CacheIdentity
   private let taps: [TapShape]
-  private let planes = PlaneEncoder()
+  private var coder: RecordCoder
   /// Logits and features, with what a segment adds to each record.
   package private(set) var logitBytes = 0
   package private(set) var featureBytes = 0
 
   package init(_ identity: CacheIdentity, taps: [TapShape]) {
-    self.identity = identity
     self.taps = taps
+    coder = RecordCoder(identity)
   }
 
   /// Adds all views of one image that one unit will hold.
@@ -19,21 +18,14 @@ package struct StoredSize {
     var logits = LogitBlocks()
     for view in views {
       let key = RecordKey(image: image, view: view.view)
-      let what = "image \(image), \(view.view)"
-      if let row = view.logits {
-        let quantized = try LogitQuantizer.quantize(row, codec: identity.logits, what: what)
-        logits.add(LogitView(pixelHash: view.pixelHash, row: quantized), key: key)
-      }
-      for shape in taps {
-        guard let values = view.features[shape.tap] else { continue }
-        let parts = try FeatureRecord.parts(
-          values, shape: shape, precision: identity.featurePrecision, pixelHash: view.pixelHash,
-          what: what)
-        featureBytes += Self.perRecord + parts.stored(planes).count
+      if view.logits != nil { logits.add(try coder.logits(view, image: image).view, key: key) }
+      for shape in taps where view.features[shape.tap] != nil {
+        let parts = try coder.features(view, image: image, shape)
+        featureBytes += Self.perRecord + coder.record(of: parts, shape, key, label: 0).stored.count
       }
     }
     for block in logits.blocks {
-      logitBytes += Self.perRecord + LogitRecord.encode(block.views, codec: identity.logits).count
+      logitBytes += Self.perRecord + coder.record(of: block.views, block.key, label: 0).stored.count
     }
   }
 

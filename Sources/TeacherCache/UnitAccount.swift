@@ -1,5 +1,5 @@
-internal import FileIO
-internal import LMDB
+import FileIO
+import LMDB
 
 /// What an unsealed unit knows about itself, written in the same transactions as its records.
 struct UnitAccount {

@@ -1,4 +1,4 @@
-internal import Datasets
+import Datasets
 
 extension UnitJournal: CodedRecords {
   func logits(_ key: RecordKey) throws(CacheError) -> CodedLogits {

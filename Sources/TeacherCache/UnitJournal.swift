@@ -1,4 +1,4 @@
-internal import Datasets
+import Datasets
 
 /// The views of one unit as a training run comes upon them, in any order, until all are there.
 ///
@@ -14,9 +14,8 @@ final class UnitJournal {
   private let directory: String
   let identity: CacheIdentity
   private var tables: [Table]
-  private let planes = PlaneEncoder()
   let buffers = ReadBufferPool()
-  private var meter: CodingMeter
+  private var coder: RecordCoder
   private let kernelLevels: KernelLevels
   /// What computed the views that are here.
   private var allKernelLevels: KernelLevels
@@ -35,7 +34,7 @@ final class UnitJournal {
     self.identity = identity
     self.kernelLevels = kernelLevels
     directory = units + "/" + Self.prefix + UnitName.of(unit, identity)
-    meter = CodingMeter(codec: identity.logits, classes: identity.classes)
+    coder = RecordCoder(identity)
     tables = []
     if try ![.directory, .absent].contains(FileSystem.kind(of: directory)) {
       try FileSystem.remove(directory)
@@ -60,7 +59,7 @@ final class UnitJournal {
       tables.append(Table(shape: shape, views: views, file: file))
     }
     if allKernelLevels.names.isEmpty, tables.contains(where: { !$0.file.isEmpty }) {
-      // Begun by a version that did not say.
+      // The file that says so is gone.
       allKernelLevels = KernelLevels(text: "unknown")
     }
     for image in unit.images {
@@ -100,7 +99,7 @@ final class UnitJournal {
   /// Codes and keeps what is lacking of a view.
   func add(_ record: ViewRecord, image: Int, label: Int) throws(CacheError) {
     let key = RecordKey(image: image, view: record.view)
-    guard let wanted = lacking(ViewKey(image: image, view: record.view)) else { return }
+    guard lacking(ViewKey(image: image, view: record.view)) != nil else { return }
     if !allKernelLevels.contains(kernelLevels) {
       allKernelLevels.formUnion(kernelLevels)
       try FileSystem.replace(
@@ -112,25 +111,14 @@ final class UnitJournal {
       else { continue }
       var entry: [UInt8] = []
       if let shape = tables[index].shape {
-        guard wanted.taps.contains(shape.tap), let values = record.features[shape.tap],
-          values.count == shape.count
-        else { preconditionFailure("image \(image) \(record.view) without \(shape.tap)") }
-        let parts = try FeatureRecord.parts(
-          values, shape: shape, precision: identity.featurePrecision,
-          pixelHash: record.pixelHash, what: "image \(image), \(record.view), tap \(shape.tap)")
-        RecordHeader(features: key, identity.featurePrecision, shape, label: label)
-          .seal(parts.stored(planes), into: &entry)
+        let parts = try coder.features(record, image: image, shape)
+        let (header, stored) = coder.record(of: parts, shape, key, label: label)
+        header.seal(stored, into: &entry)
       } else {
-        guard let logits = record.logits, logits.count == identity.classes else {
-          preconditionFailure("image \(image) \(record.view) without its logits")
-        }
-        let row = try LogitQuantizer.quantize(
-          logits, codec: identity.logits, what: "image \(image), \(record.view), logits")
-        let view = LogitView(pixelHash: record.pixelHash, row: row)
-        RecordHeader(
-          logits: key, identity.logits, views: 1, classes: identity.classes, label: label
-        ).seal(LogitRecord.encode([view], codec: identity.logits), into: &entry)
-        entry.append(contentsOf: meter.measure(logits, row, record.view.kind).bytes)
+        let (view, error) = try coder.logits(record, image: image)
+        let (header, stored) = coder.record(of: [view], key, label: label)
+        header.seal(stored, into: &entry)
+        entry.append(contentsOf: error.bytes)
       }
       try tables[index].file.append(entry, at: place)
     }

@@ -1,5 +1,5 @@
-internal import Crypto
-internal import FileIO
+import Crypto
+import FileIO
 
 /// The names of unit directories: `units/IMAGE-DIGEST`, before sealing `units/.tmp-…`.
 enum UnitName {

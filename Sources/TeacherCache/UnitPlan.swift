@@ -1,4 +1,4 @@
-internal import Datasets
+import Datasets
 
 /// What is wanted of a cache's images and still lacks, cut into units.
 struct UnitPlan {

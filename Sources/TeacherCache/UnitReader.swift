@@ -1,5 +1,5 @@
-internal import Datasets
-internal import LMDB
+import Datasets
+import LMDB
 
 /// One sealed unit, open for any number of threads.
 final class UnitReader: Sendable {

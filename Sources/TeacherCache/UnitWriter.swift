@@ -1,6 +1,6 @@
-internal import Datasets
-internal import Dispatch
-internal import LMDB
+import Datasets
+import Dispatch
+import LMDB
 
 /// Fills one unit, image by image, in large transactions; what was committed survives a kill.
 ///
@@ -13,10 +13,7 @@ package final class UnitWriter {
 
   package let unit: WorkUnit
   let directory: String
-  let codec: LogitCodec
-  private let classes: Int
-  private let precision: FeaturePrecision
-  private let planes = PlaneEncoder()
+  private var coder: RecordCoder
   private var environment: Environment?
   private var builders: [SegmentBuilder]
   private var pending: [(table: String, key: [UInt8], value: [UInt8])] = []
@@ -26,7 +23,6 @@ package final class UnitWriter {
   private(set) var account: UnitAccount
   /// Images that are safe.
   private var committed: Int
-  private var meter: CodingMeter
   /// What computes the records that are appended.
   private let kernelLevels: KernelLevels
   private let onSeal: (UnitWriter) throws(CacheError) -> Void
@@ -42,15 +38,12 @@ package final class UnitWriter {
     self.directory = directory
     self.environment = environment
     self.onSeal = onSeal
-    codec = identity.logits
-    classes = identity.classes
-    precision = identity.featurePrecision
     builders =
       [SegmentBuilder(table: RecordTable.logits)]
       + unit.taps.map { SegmentBuilder(table: RecordTable.features($0.tap)) }
     committed = account.done
     self.kernelLevels = kernelLevels
-    meter = CodingMeter(codec: identity.logits, classes: identity.classes)
+    coder = RecordCoder(identity)
   }
 
   /// The images still to be appended, in this order.
@@ -68,14 +61,15 @@ package final class UnitWriter {
       guard let record = records[request.view] else {
         preconditionFailure("image \(image) was appended without \(request.view)")
       }
+      let key = RecordKey(image: image, view: request.view)
       if request.needsLogits {
-        let row = try quantize(record, image)
-        logits.add(
-          LogitView(pixelHash: record.pixelHash, row: row),
-          key: RecordKey(image: image, view: request.view))
+        let (view, error) = try coder.logits(record, image: image)
+        account.logitError = max(account.logitError, error.logit)
+        account.coding.add(error)
+        logits.add(view, key: key)
       }
       for tap in request.taps {
-        try append(image, label, record, tap)
+        append(try coder.features(record, image: image, shape(of: tap).shape), tap, label, key)
       }
     }
     for block in logits.blocks { append(block.views, label, block.key) }
@@ -141,59 +135,32 @@ package final class UnitWriter {
     if pendingBytes >= Self.transactionBytes || age >= Self.transactionSeconds { try commit() }
   }
 
-  private func quantize(_ record: ViewRecord, _ image: Int) throws(CacheError) -> QuantizedRow {
-    guard let logits = record.logits, logits.count == classes else {
-      preconditionFailure(
-        "image \(image) \(record.view): \(record.logits?.count ?? 0) logits, not \(classes)")
-    }
-    let row = try LogitQuantizer.quantize(
-      logits, codec: codec, what: "image \(image), \(record.view), logits")
-    let error = meter.measure(logits, row, record.view.kind)
-    account.logitError = max(account.logitError, error.logit)
-    account.coding.add(error)
-    return row
-  }
-
   private func append(_ views: [LogitView], _ label: Int, _ key: RecordKey) {
     for (index, view) in views.enumerated() {
       account.content.add(
         logits: view, key: RecordKey(value: key.value + UInt64(index)), label: label)
     }
-    let header = RecordHeader(
-      logits: key, codec, views: views.count, classes: classes, label: label)
-    append(header, LogitRecord.encode(views, codec: codec), to: 0)
-  }
-
-  private func append(
-    _ image: Int, _ label: Int, _ record: ViewRecord, _ tap: String
-  ) throws(CacheError) {
-    guard let shape = unit.taps.first(where: { $0.tap == tap }), let values = record.features[tap],
-      values.count == shape.count
-    else {
-      preconditionFailure(
-        "image \(image) \(record.view) \(tap): \(record.features[tap]?.count ?? 0) features")
-    }
-    let parts = try FeatureRecord.parts(
-      values, shape: shape, precision: precision, pixelHash: record.pixelHash,
-      what: "image \(image), \(record.view), tap \(tap)")
-    append(parts, tap, label, RecordKey(image: image, view: record.view))
+    append(coder.record(of: views, key, label: label), to: 0)
   }
 
   private func append(
     _ parts: FeatureRecord.Parts, _ tap: String, _ label: Int, _ key: RecordKey
   ) {
+    let (index, shape) = shape(of: tap)
+    account.content.add(features: parts.expanded, tap: tap, key: key, label: label)
+    append(coder.record(of: parts, shape, key, label: label), to: index + 1)
+  }
+
+  private func shape(of tap: String) -> (index: Int, shape: TapShape) {
     guard let index = unit.taps.firstIndex(where: { $0.tap == tap }) else {
       preconditionFailure("the unit has no tap \(tap)")
     }
-    let shape = unit.taps[index]
-    account.content.add(features: parts.expanded, tap: tap, key: key, label: label)
-    let header = RecordHeader(features: key, precision, shape, label: label)
-    append(header, parts.stored(planes), to: index + 1)
+    return (index, unit.taps[index])
   }
 
-  private func append(_ header: RecordHeader, _ stored: [UInt8], to index: Int) {
-    if builders[index].isFull(for: stored.count + RecordHeader.overhead) { gather(index) }
-    builders[index].append(header, stored)
+  private func append(_ record: (header: RecordHeader, stored: [UInt8]), to index: Int) {
+    if builders[index].isFull(for: record.stored.count + RecordHeader.overhead) { gather(index) }
+    builders[index].append(record.header, record.stored)
   }
 
   private func gather(_ index: Int) {

@@ -1,5 +1,5 @@
-internal import FileIO
-internal import Glibc
+import FileIO
+import Glibc
 
 /// The right to write a cache: `flock` on `writer.lock`, which names its holder.
 ///

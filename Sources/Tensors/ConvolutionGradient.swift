@@ -87,8 +87,7 @@ extension ConvolutionShape {
     var job = conv_gradient_job()
     job.source_stride = xStride
     job.output_stride = outputStride
-    job.kernel_height = Int32(kernel)
-    job.kernel_width = Int32(kernel)
+    job.kernel = Int32(kernel)
     job.strides = Int32(strides)
     job.padding = Int32(padding)
     job.inputs = channels

@@ -12,8 +12,7 @@ extension ConvolutionShape {
     job.width = Int32(width)
     job.output_height = Int32(outputSize(height))
     job.output_width = Int32(outputSize(width))
-    job.kernel_height = Int32(kernel)
-    job.kernel_width = Int32(kernel)
+    job.kernel = Int32(kernel)
     job.strides = Int32(strides)
     job.padding = Int32(padding)
     return job

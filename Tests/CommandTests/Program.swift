@@ -28,9 +28,18 @@ struct Program {
 
   /// Starts a program that signals will be sent to.
   ///
-  /// Tests run on threads that block signals, and a child inherits that: it would never hear any.
-  static func start(_ name: String, _ arguments: [String]) throws -> Process {
+  /// Tests run on threads that block signals, and a child inherits that: it would never hear any. Nor
+  /// would it mind an interrupt where the tests are a script's job in the background.
+  ///
+  /// - Parameter setup: what a shell does before it becomes the program.
+  static func start(
+    _ name: String, _ arguments: [String], after setup: String? = nil
+  ) throws -> Process {
     let process = process(name, arguments)
+    if let setup {
+      process.executableURL = URL(fileURLWithPath: "/bin/sh")
+      process.arguments = ["-c", setup + "; exec \"$0\" \"$@\"", "\(folder)/\(name)"] + arguments
+    }
     process.environment = ProcessInfo.processInfo.environment.filter { $0.key != "SWIFT_BACKTRACE" }
     process.standardError = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
@@ -41,6 +50,8 @@ struct Program {
     }
     pthread_sigmask(SIG_UNBLOCK, &signals, &before)
     defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    let interrupt = signal(SIGINT, SIG_DFL)
+    defer { signal(SIGINT, interrupt) }
     try process.run()
     return process
   }

@@ -93,6 +93,19 @@ import Testing
     }
   }
 
+  /// As a script starts it in the background: the Ctrl-C that ends the script is not meant for it.
+  @Test func anInterruptThatTheCallerIgnoresStopsNothing() throws {
+    let process = try Program.start("student-train", arguments("run"), after: "trap '' INT")
+    try wait(for: path("run", "config.yaml"), of: process)
+    for signal in [SIGINT, SIGINT, SIGTERM, SIGINT] {
+      kill(process.processIdentifier, signal)
+      usleep(1000)
+    }
+    process.waitUntilExit()
+    #expect(process.terminationReason == .exit)
+    #expect(process.terminationStatus == 143)
+  }
+
   @Test func aDumpMindsTheSameSignals() throws {
     let small = try SmallCache.scratch()
     let process = try Program.start("teacher-dump", SmallCache.dump(small, views: "weak:2000"))

@@ -65,7 +65,7 @@ class Runner:
         with self.turn:
             self.is_stopping = True
             for process in self.running:
-                process.send_signal(signal.SIGINT)
+                process.send_signal(signal.SIGTERM)
 
     def work(self):
         """Takes the first job whose needs are there, until none can follow."""
@@ -225,7 +225,7 @@ class Runner:
             with self.turn:
                 self.running.add(process)
                 if self.is_stopping:  # since the others were told
-                    process.send_signal(signal.SIGINT)
+                    process.send_signal(signal.SIGTERM)
             status = process.wait()
             with self.turn:
                 self.running.discard(process)

@@ -63,7 +63,7 @@ typedef struct {
   intptr_t output_stride, output_image;
   intptr_t images;
   int32_t height, width, output_height, output_width;
-  int32_t kernel_height, kernel_width, strides, padding;
+  int32_t kernel, strides, padding;
   intptr_t inputs;
   float *gradient;
   intptr_t gradient_tap;  // floats from tap to tap
@@ -99,7 +99,7 @@ typedef struct {
   float *target;
   intptr_t channels;
   int32_t height, width, output_height, output_width;
-  int32_t kernel_height, kernel_width, strides, padding;
+  int32_t kernel, strides, padding;
   const float *zeros;          // as many as there are channels
   const float *scale, *shift;  // forward only, or NULL
   int rectify;

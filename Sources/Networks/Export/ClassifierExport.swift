@@ -1,4 +1,4 @@
-internal import Protobuf
+import Protobuf
 
 extension Classifier {
   /// The network as an ONNX file: `images` (N×3×H×W floats, normalised) to `logits` (N×classes).

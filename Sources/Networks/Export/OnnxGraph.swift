@@ -1,4 +1,4 @@
-internal import Protobuf
+import Protobuf
 
 /// A network as a graph of ONNX nodes (opset 13), in the order in which they are added.
 ///

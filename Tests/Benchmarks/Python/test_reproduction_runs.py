@@ -248,7 +248,7 @@ class RunTests(unittest.TestCase):
                 for end, handler in handlers.items():
                     signal.signal(end, handler)
             self.assertTrue(tested.is_stopping)
-            program.send_signal.assert_called_once_with(signal.SIGINT)
+            program.send_signal.assert_called_once_with(signal.SIGTERM)
 
 
 if __name__ == "__main__":
