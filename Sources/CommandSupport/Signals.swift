@@ -13,14 +13,14 @@ package final class StopSignals: Sendable {
   private static let mindsInterrupts = Atomic<Bool>(true)
 
   package init() {
-    // What the caller ignores stays ignored: a terminal that goes away under nohup, the Ctrl-C that ends a
-    // script beside a job that it has put into the background.
-    StopSignals.mindsInterrupts.store(!Self.isIgnored(SIGINT), ordering: .relaxed)
+    // These stay ignored where the caller ignores them: a terminal that goes away under nohup, the Ctrl-C
+    // that ends a script beside a job that it has put into the background.
+    let minded = [SIGINT, SIGHUP].filter { !Self.isIgnored($0) }
+    StopSignals.mindsInterrupts.store(minded.contains(SIGINT), ordering: .relaxed)
     // Only what is allowed in a handler: atomics, and putting the default action back.
-    for number in [SIGINT, SIGTERM, SIGHUP] where !Self.isIgnored(number) {
+    for number in minded + [SIGTERM] {
       signal(number) { number in
         StopSignals.ask(number)
-        signal(number, SIG_IGN)
         if StopSignals.mindsInterrupts.load(ordering: .relaxed) { signal(SIGINT, SIG_DFL) }
       }
     }

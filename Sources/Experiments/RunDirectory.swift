@@ -111,7 +111,7 @@ package final class RunDirectory {
     let descriptor = open(path + "/.lock", O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return false }
     defer { close(descriptor) }
-    return isLocked(descriptor)
+    return probeLock(descriptor) == EWOULDBLOCK
   }
 
   /// Refuses the folder of a run or of a cache for the output of something else.
@@ -233,6 +233,7 @@ package func makeDirectory(_ path: String) throws {
   if try isDirectory(path) { return }
   do { try makeFolder(path) } catch {
     _ = try isDirectory(error.path)
+    if error.kind == .cannotWrite { throw error }
     throw uncreatable(error.path, code: error.code)
   }
 }

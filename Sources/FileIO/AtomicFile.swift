@@ -70,7 +70,7 @@ package enum AtomicFile {
     guard stat(path, &meant) == 0 else {
       guard errno == ENOENT else { throw FileError(writing: path, code: errno) }
       throw FileError(
-        path, code: ENOENT,
+        .cannotCreate, path, code: ENOENT,
         "\(path) is a link to a file that is not there; remove the link, or give that file's name")
     }
     switch meant.st_mode & S_IFMT {
@@ -114,7 +114,7 @@ package enum AtomicFile {
       close(descriptor)
     }
     throw FileError(
-      path, code: EWOULDBLOCK,
+      .cannotCreate, path, code: EWOULDBLOCK,
       "\(path): another process is writing this file now; give each its own folder")
   }
 }

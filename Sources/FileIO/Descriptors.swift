@@ -66,9 +66,11 @@ package func takeLock(_ descriptor: Int32, tries: Int = 10) -> Int32 {
   return EWOULDBLOCK
 }
 
-/// Whether somebody has the lock of an open file now.
-package func isLocked(_ descriptor: Int32) -> Bool {
-  guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else { return errno == EWOULDBLOCK }
+/// Looks whether somebody has the lock of an open file.
+///
+/// - Returns: 0 where nobody has, EWOULDBLOCK where somebody does, or errno where none can be taken.
+package func probeLock(_ descriptor: Int32) -> Int32 {
+  guard flock(descriptor, LOCK_SH | LOCK_NB) == 0 else { return errno }
   flock(descriptor, LOCK_UN)
-  return false
+  return 0
 }

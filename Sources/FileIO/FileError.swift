@@ -13,34 +13,34 @@ package struct FileError: Error, CustomStringConvertible, Equatable {
     case diskFull
   }
 
+  package let kind: Kind
   package let path: String
   /// errno of the call that failed.
   package let code: Int32
   package let description: String
 
-  init(_ path: String, code: Int32, _ description: String) {
-    (self.path, self.code, self.description) = (path, code, description)
+  init(_ kind: Kind, _ path: String, code: Int32, _ description: String) {
+    (self.kind, self.path, self.code, self.description) = (kind, path, code, description)
   }
 
   /// The error for a failed system call while `path` was written or made.
   package init(writing path: String, code: Int32) {
     let reason = String(cString: strerror(code))
+    let kind = Self.kind(code)
     let remedy =
-      switch Self.kind(code) {
+      switch kind {
       case .diskFull: "\(reason); free some space or choose another folder, then run again"
       case .permission: "cannot be written: \(reason); check the folder's permissions"
       case .cannotCreate, .cannotWrite: "cannot be written: \(reason)"
       }
-    self.init(path, code: code, "\(path): \(remedy)")
+    self.init(kind, path, code: code, "\(path): \(remedy)")
   }
-
-  package var kind: Kind { Self.kind(code) }
 
   private static func kind(_ code: Int32) -> Kind {
     switch code {
     case ENOSPC, EDQUOT: .diskFull
     case EACCES, EPERM, EROFS: .permission
-    case ENOENT, ENOTDIR, EISDIR, EEXIST, ENOTEMPTY, ENAMETOOLONG, ELOOP, EWOULDBLOCK: .cannotCreate
+    case ENOENT, ENOTDIR, EISDIR, EEXIST, ENOTEMPTY, ENAMETOOLONG, ELOOP: .cannotCreate
     default: .cannotWrite
     }
   }

@@ -19,7 +19,7 @@ package final class CacheWriter {
 
   /// Opens or makes the cache at `directory` for writing.
   ///
-  /// - Throws: `.locked` at once where another writer is at work; `.mismatch` where the cache was
+  /// - Throws: `.locked` where another writer is at work; `.mismatch` where the cache was
   ///   made from something else; `.uncreatable` in the folder of a run; `.networkFileSystem` unless
   ///   that is allowed.
   package static func open(

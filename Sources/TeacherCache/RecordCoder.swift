@@ -1,4 +1,4 @@
-internal import Datasets
+import Datasets
 
 /// Codes what the teacher said about views as a cache of one identity stores it.
 struct RecordCoder {

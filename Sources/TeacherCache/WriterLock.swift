@@ -8,7 +8,7 @@ final class WriterLock {
   // Sound: the descriptor is owned by this object and closed once.
   private var descriptor: Int32?
 
-  /// Takes the lock of `directory` or fails at once, naming the holder.
+  /// Takes the lock of `directory` or fails within a tenth of a second, naming the holder.
   init(_ directory: String) throws(CacheError) {
     let path = Self.path(directory)
     let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644)
@@ -35,7 +35,8 @@ final class WriterLock {
       throw FileSystem.error(path)
     }
     defer { close(descriptor) }
-    guard !isLocked(descriptor) else { throw refusal(EWOULDBLOCK, directory) }
+    let code = probeLock(descriptor)
+    guard code == 0 else { throw refusal(code, directory) }
   }
 
   private static func refusal(_ code: Int32, _ directory: String) -> CacheError {

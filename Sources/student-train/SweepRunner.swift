@@ -7,8 +7,8 @@ import Tensors
 /// Runs of a sweep as processes of this program, a few at a time.
 ///
 /// A child is in a process group of its own (Foundation starts it so): a Ctrl-C in the terminal
-/// reaches the sweep alone, which passes it on as SIGTERM: a child that had the signal too, as from
-/// pkill(1), is not told twice, and has the time to save.
+/// reaches the sweep alone, which passes it on as SIGUSR2. Beside that, one SIGINT or any number of
+/// SIGTERMs, as from pkill(1), still leave the child the time to save.
 struct SweepRunner {
   let output: String
   let parallel: Int
@@ -42,7 +42,7 @@ struct SweepRunner {
       if signals.pending != nil, !passedOn {
         passedOn = true
         waiting = []
-        for child in children { child.send(SIGTERM) }
+        for child in children { child.send(SIGUSR2) }
         progress.note(
           children.count == 1
             ? "stopping: 1 run saves where it is"
@@ -62,8 +62,7 @@ struct SweepRunner {
         }
         waiting.removeFirst()
         do {
-          let summary = folder(next) + "/summary.json"
-          let wasFinished = FileManager.default.fileExists(atPath: summary)
+          let wasFinished = isFinished(next)
           children.append(
             Child(
               run: next, process: try start(next, arguments(next)), wasFinished: wasFinished))
@@ -79,7 +78,9 @@ struct SweepRunner {
         ended.insert(child.run.name)
         let status = status(of: child.process)
         // The child of a killed sweep, or another sweep, has begun the run while this one looked.
-        if status == Status.tryAgain, !passedOn, RunDirectory.isBusy(folder(child.run)) {
+        if status == Status.tryAgain, !passedOn,
+          RunDirectory.isBusy(folder(child.run)) || (!child.wasFinished && isFinished(child.run))
+        {
           waiting.insert(child.run, at: waiting.startIndex)
           continue
         }
@@ -110,6 +111,10 @@ struct SweepRunner {
   }
 
   func folder(_ run: SweepRun) -> String { "\(output)/\(run.name)" }
+
+  private func isFinished(_ run: SweepRun) -> Bool {
+    FileManager.default.fileExists(atPath: folder(run) + "/summary.json")
+  }
 
   /// What a run prints goes to train.log in its folder, behind what is there.
   private func start(_ run: SweepRun, _ arguments: [String]) throws -> Process {

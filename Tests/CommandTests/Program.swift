@@ -19,6 +19,9 @@ struct Program {
   static let folder = URL(fileURLWithPath: CommandLine.arguments[0])
     .resolvingSymlinksInPath().deletingLastPathComponent().path
 
+  /// The action on a signal is that of all threads.
+  private static let starting = Mutex(())
+
   static func process(_ name: String, _ arguments: [String]) -> Process {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "\(folder)/\(name)")
@@ -50,9 +53,11 @@ struct Program {
     }
     pthread_sigmask(SIG_UNBLOCK, &signals, &before)
     defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
-    let interrupt = signal(SIGINT, SIG_DFL)
-    defer { signal(SIGINT, interrupt) }
-    try process.run()
+    try starting.withLock { _ in
+      let interrupt = signal(SIGINT, SIG_DFL)
+      defer { signal(SIGINT, interrupt) }
+      try process.run()
+    }
     return process
   }
 

@@ -182,7 +182,7 @@ import Testing
     }
     try #require(children.count == 1)
     usleep(100_000)
-    for process in children + [sweep.processIdentifier] { kill(process, signal) }
+    for process in [sweep.processIdentifier] + children { kill(process, signal) }
     sweep.waitUntilExit()
     #expect(sweep.terminationReason == .exit && sweep.terminationStatus == 128 + signal)
     #expect(FileManager.default.fileExists(atPath: run + "/state.safetensors"))

@@ -1,5 +1,5 @@
 /// Hinton's distillation (arXiv 1503.02531) with mdistiller's weights:
-/// 0.1·CE + 0.9·T²·KL(softmax(t/T) ‖ softmax(s/T)), T = 4.
+/// 0.1·CE + 0.9·T²·KL(softmax(t/T) ‖ softmax(s/T)); T is 4 there.
 package struct KDMethod: DistillationMethod {
   package static let views = [TrainingView.weak]
   package static let needsTeacher = true

@@ -18,14 +18,14 @@ class WriterLock:
     """Held from creation until `release`."""
 
     def __init__(self, directory: str):
-        """Takes the lock of `directory` or fails at once, naming the holder."""
+        """Takes the lock of `directory` or fails within a tenth of a second, naming the holder."""
         path = os.path.join(directory, "writer.lock")
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o644)
         self._descriptor: Optional[int] = descriptor
         self._process = os.getpid()
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(descriptor)
         except BlockingIOError:
             lines = os.pread(descriptor, 1024, 0).decode(errors="replace").splitlines()
             self.release()
@@ -43,3 +43,13 @@ class WriterLock:
                 fcntl.flock(self._descriptor, fcntl.LOCK_UN)
             os.close(self._descriptor)
         self._descriptor = None
+
+
+def _lock(descriptor: int) -> None:
+    """Takes the lock; who only looks whether it is taken has it for a moment."""
+    for _ in range(9):
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.01)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
