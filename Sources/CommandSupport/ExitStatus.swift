@@ -216,6 +216,7 @@ private func status(of error: FileError) -> Int32 {
   switch error.kind {
   case .permission: Status.permission
   case .cannotCreate: Status.cannotCreate
+  case .locked: Status.tryAgain
   case .cannotWrite, .diskFull: Status.io
   }
 }

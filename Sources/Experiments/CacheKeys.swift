@@ -36,8 +36,11 @@ extension CacheReader {
     StoredKeys(manifest.units, limit: limit)
   }
 
-  /// How often the teacher was right about the stored views: percent by kind of view.
-  package func teacherAccuracy(limit: Int) throws -> [(kind: String, top1: Double)] {
+  /// How often the teacher was right about at most `limit` of the stored views: percent by kind of
+  /// view, and how many were looked at.
+  package func teacherAccuracy(
+    limit: Int
+  ) throws -> (top1: [(kind: String, percent: Double)], views: Int) {
     var counts: [String: (right: Int, all: Int)] = [:]
     var logits = [Float](repeating: 0, count: identity.classes)
     for key in storedKeys(limit: limit) {
@@ -49,8 +52,9 @@ extension CacheReader {
       counts[key.view.kind.name, default: (0, 0)].all += 1
       if best == label { counts[key.view.kind.name, default: (0, 0)].right += 1 }
     }
-    return counts.sorted { $0.key < $1.key }.map {
-      ($0.key, 100 * Double($0.value.right) / Double($0.value.all))
+    let top1 = counts.sorted { $0.key < $1.key }.map {
+      (kind: $0.key, percent: 100 * Double($0.value.right) / Double($0.value.all))
     }
+    return (top1, counts.values.reduce(0) { $0 + $1.all })
   }
 }

@@ -58,7 +58,10 @@ package struct DumpRequest: Sendable {
       throw SettingError(
         .usage,
         "--feature-views \(form.featureViews) asks for \(view), which is not among --views \(views); "
-          + "name views of that list, such as --feature-views \(smallestPart)")
+          + "name views of that list, such as --feature-views \(smallestPart)"
+          // The features of every crop would take hundreds of times those of a round.
+          + (views.crops && view.kind == .weak
+            ? ", or store a round beside the crops: --views \(form.featureViews),\(views)" : ""))
     }
   }
 }

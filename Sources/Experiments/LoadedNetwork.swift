@@ -50,6 +50,15 @@ package struct LoadedNetwork {
     logitScale = network.givesCosines ? try file.logitScale(path) : 1
     weightHash = network.weightHash
   }
+
+  /// What a live teacher is, for a run's configuration; of a stored one the cache's id says it.
+  var teacherInputs: [(name: String, value: String)] {
+    let numbers = { (values: [Float]) in values.map { "\($0)" }.joined(separator: ",") }
+    return [
+      ("teacher_weights", weightHash), ("teacher_arch", network.architecture),
+      ("teacher_mean", numbers(normalization.mean)), ("teacher_std", numbers(normalization.std)),
+    ]
+  }
 }
 
 extension Classifier {

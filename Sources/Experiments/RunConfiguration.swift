@@ -12,6 +12,9 @@ package struct RunConfiguration: Sendable {
     self.inputs = inputs
   }
 
+  /// What a live teacher is beside its weights.
+  private static let teacherForm: Set = ["teacher_arch", "teacher_mean", "teacher_std"]
+
   /// The text of config.yaml; `--recipe` reads it back.
   package var yaml: String {
     var text = ""
@@ -32,8 +35,9 @@ package struct RunConfiguration: Sendable {
   }
 
   /// The first line that differs between this configuration's text and another's. A setting that
-  /// the other does not name has its default there: it was written before the setting existed. Two
-  /// lists of images are compared by the images, which are among the inputs, not by their paths.
+  /// the other does not name has its default there: it was written before the setting existed. What
+  /// it does not tell of its live teacher beside the weights is taken to be the same. Two lists of
+  /// images are compared by the images, which are among the inputs, not by their paths.
   package func firstDifference(from other: String) -> (field: String, here: String, there: String)?
   {
     let (ours, theirs) = (configurationFields(yaml), configurationFields(other))
@@ -53,6 +57,9 @@ package struct RunConfiguration: Sendable {
       {
         continue
       }
+      if there == "absent", Self.teacherForm.contains(where: { name == "\(Recipe.inputs).\($0)" }) {
+        continue
+      }
       if here != there { return (name, here, there) }
     }
     return nil
@@ -63,7 +70,8 @@ package struct RunConfiguration: Sendable {
   package func departures(from recipe: Recipe) -> [String] {
     recipe.inputs.sorted { $0.key < $1.key }.compactMap { name, theirs in
       let here = inputs.first { $0.name == name }?.value ?? "absent"
-      guard here != theirs else { return nil }
+      // Where there is another teacher, or none, its weights or its cache are named.
+      guard here != theirs, here != "absent" || !Self.teacherForm.contains(name) else { return nil }
       return "\(recipe.path) is of a run with \(name) \(theirs), here it is \(here): "
         + "this run does not repeat that one"
     }

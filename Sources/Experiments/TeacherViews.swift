@@ -16,7 +16,7 @@ struct TeacherViews {
   let featureViews: ViewSet
   let renderer: ViewRenderer
   let datasetHash: String
-  let identity: (name: String, value: String)
+  let inputs: [(name: String, value: String)]
   /// What the cache holds, or will hold once it is written through; nil without a cache.
   let contents: CacheContents?
   let cacheIdentity: CacheIdentity?
@@ -40,7 +40,7 @@ struct TeacherViews {
     let source =
       switch choice {
       case .none:
-        Source(datasetHash: data.train.contentHash(), identity: ("teacher_weights", "none"))
+        Source(datasetHash: data.train.contentHash(), inputs: [("teacher_weights", "none")])
       case .live(let path, let architecture, let mean, let std):
         try Self.live(
           LoadedNetwork(
@@ -52,7 +52,7 @@ struct TeacherViews {
         try Self.stored(cache, data)
       }
     if let cache { settings.viewSeed = cache.identity.viewSeed }
-    (teacherTaps, datasetHash, identity) = (source.taps, source.datasetHash, source.identity)
+    (teacherTaps, datasetHash, inputs) = (source.taps, source.datasetHash, source.inputs)
     (contents, filling) = (source.contents, source.filling)
     renderer = ViewRenderer(images: data.train, info: data.info, seed: settings.viewSeed)
     images = try kept ?? Self.images(settings.subset, data: data, cache: cache)
@@ -98,7 +98,7 @@ struct TeacherViews {
     var teacher: (any TeacherSource)?
     var taps: [TapShape] = []
     let datasetHash: String
-    let identity: (name: String, value: String)
+    let inputs: [(name: String, value: String)]
     var contents: CacheContents?
     var filling: (dump: DumpSession, isDone: Bool)?
     /// Of a run with write-through, in whose cache they all are in the end, whatever else is there.
@@ -116,7 +116,7 @@ struct TeacherViews {
     if method.needsTeacherLogits { try loaded.network.requireLogits(path) }
     return Source(
       teacher: method.needsTeacher ? live : nil, taps: live.taps,
-      datasetHash: data.train.contentHash(), identity: ("teacher_weights", loaded.weightHash))
+      datasetHash: data.train.contentHash(), inputs: loaded.teacherInputs)
   }
 
   private static func filled(
@@ -130,7 +130,7 @@ struct TeacherViews {
     return Source(
       taps: session.teacher.network.tapSizes(height: data.info.height, width: data.info.width),
       datasetHash: session.identity.datasetHash,
-      identity: ("cache_id", session.identity.cacheID),
+      inputs: [("cache_id", session.identity.cacheID)],
       contents: plan.contents(in: request.cache), filling: (session, plan.work.isEmpty),
       asked: (views, request.form.taps.isEmpty ? nil : request.form.featureViews),
       notes: [
@@ -157,7 +157,7 @@ struct TeacherViews {
     let shapes = network?.tapSizes(height: data.info.height, width: data.info.width)
     return Source(
       taps: (shapes ?? cache.contents.taps).map { cache.shape(of: $0.tap) ?? $0 },
-      datasetHash: datasetHash, identity: ("cache_id", found.cacheID), contents: cache.contents,
+      datasetHash: datasetHash, inputs: [("cache_id", found.cacheID)], contents: cache.contents,
       notes: unfinished == 0
         ? []
         : [

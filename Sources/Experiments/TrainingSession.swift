@@ -92,8 +92,7 @@ package struct TrainingSession {
       settings: settings,
       inputs: [
         ("dataset_hash", source.datasetHash), ("image_ids", Self.hash(of: images)),
-        source.identity, ("initial_weights", student.identity),
-      ])
+      ] + source.inputs + [("initial_weights", student.identity)])
     if case .writeThrough(let request) = choice, !isPreview {
       // Only now, so that a run that is refused leaves no trace in the cache.
       if let output {

@@ -114,7 +114,7 @@ package enum AtomicFile {
       close(descriptor)
     }
     throw FileError(
-      .cannotCreate, path, code: EWOULDBLOCK,
-      "\(path): another process is writing this file now; give each its own folder")
+      .locked, path, code: EWOULDBLOCK,
+      "\(path): another process is writing this file now; wait for it, or give each its own folder")
   }
 }

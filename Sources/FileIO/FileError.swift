@@ -7,6 +7,8 @@ package struct FileError: Error, CustomStringConvertible, Equatable {
     case permission
     /// There can be no such file here.
     case cannotCreate
+    /// Another process writes the file now.
+    case locked
     /// The disk, or what else is behind the file, takes no more.
     case cannotWrite
     /// The disk or the quota is full.
@@ -31,7 +33,7 @@ package struct FileError: Error, CustomStringConvertible, Equatable {
       switch kind {
       case .diskFull: "\(reason); free some space or choose another folder, then run again"
       case .permission: "cannot be written: \(reason); check the folder's permissions"
-      case .cannotCreate, .cannotWrite: "cannot be written: \(reason)"
+      case .cannotCreate, .cannotWrite, .locked: "cannot be written: \(reason)"
       }
     self.init(kind, path, code: code, "\(path): \(remedy)")
   }

@@ -92,8 +92,11 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
   private static func flag(_ field: String) -> String {
     let flags = [
       "dataset": "--dataset", "datasetHash": "--data", "viewSeed": "--view-seed",
-      "teacherArchitecture": "--arch", "teacherWeights": "--teacher", "teacherMean": "--mean",
-      "teacherStd": "--std", "logits": "--logits", "featurePrecision": "--feature-precision",
+      "teacherArchitecture": "--arch, in student-train --teacher-arch",
+      "teacherWeights": "--teacher",
+      "teacherMean": "--mean, in student-train --teacher-mean",
+      "teacherStd": "--std, in student-train --teacher-std",
+      "logits": "--logits", "featurePrecision": "--feature-precision",
     ]
     return flags[field].map { " (\($0))" } ?? ""
   }

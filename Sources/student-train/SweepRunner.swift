@@ -1,5 +1,6 @@
 import CommandSupport
 import Experiments
+import FileIO
 import Foundation
 import Reporting
 import Tensors
@@ -121,9 +122,7 @@ struct SweepRunner {
     try makeDirectory(folder(run))
     let path = folder(run) + "/train.log"
     let descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else {
-      throw Failure(Status.io, "\(path): cannot be written: \(String(cString: strerror(errno)))")
-    }
+    guard descriptor >= 0 else { throw FileError(writing: path, code: errno) }
     let log = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     let process = Process()
     // A newer build may have taken the place of this program's file, which then is there only so.

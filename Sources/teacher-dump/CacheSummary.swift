@@ -7,7 +7,7 @@ import TeacherCache
 struct CacheSummary {
   private let cache: CacheReader
   private let info: CacheInfo
-  private let accuracy: [(kind: String, top1: Double)]
+  private let accuracy: (top1: [(kind: String, percent: Double)], views: Int)
   private static let accuracySample = 100_000
 
   init(_ path: String) throws {
@@ -28,11 +28,14 @@ struct CacheSummary {
         "cache \(info.cacheID): \(identity.dataset), nothing is sealed yet\(unfinished)\n\(made)"
     }
     let kinds = info.views.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }
-    let right = accuracy.map { "\($0.kind) \(String(format: "%.2f", $0.top1)) %" }
+    let right = accuracy.top1.map { "\($0.kind) \(String(format: "%.2f", $0.percent)) %" }
+    let sample =
+      accuracy.views < info.records
+      ? " (of \(grouped(accuracy.views)) views)" : ""
     var lines = [
       "cache \(info.cacheID): \(identity.dataset), \(grouped(info.images)) images, "
         + "views: \(kinds.joined(separator: ", "))",
-      made + (right.isEmpty ? "" : "; right on \(right.joined(separator: ", "))"),
+      made + (right.isEmpty ? "" : "; right on \(right.joined(separator: ", "))\(sample)"),
       "stored: \(grouped(info.records)) logits as \(identity.logits.rawValue), "
         + "\(String(format: "%.1f", info.logitBytesPerView)) B a view "
         + "(fp32: \(identity.classes * 4) B, ratio \(String(format: "%.2f", info.logitRatio))); "
@@ -42,7 +45,6 @@ struct CacheSummary {
     ]
     if info.codingError.views > 0 { lines.append(measuredError) }
     if info.featureRecords > 0 {
-      let taps = Set(cache.manifest.units.flatMap { $0.features.map(\.shape.tap) }).sorted()
       lines.append(
         "features: \(taps.joined(separator: ", ")) as \(identity.featurePrecision.rawValue), "
           + "\(grouped(info.featureRecords)) maps")
@@ -65,6 +67,11 @@ struct CacheSummary {
       + "; \(counted(error.maskFlips, "CRLD mask")) flipped (\(share) %)"
   }
 
+  /// The taps of which features are stored.
+  private var taps: [String] {
+    Set(cache.manifest.units.flatMap { $0.features.map(\.shape.tap) }).sorted()
+  }
+
   private func short(_ value: Double) -> String { String(format: "%.4g", value) }
 
   var json: JSONValue {
@@ -72,12 +79,15 @@ struct CacheSummary {
     let members: [(String, JSONValue)] = [
       ("cache_id", .string(info.cacheID)), ("content_hash", .string(info.contentHash)),
       ("fingerprint", .string(info.fingerprint)), ("dataset", .string(identity.dataset)),
+      ("dataset_hash", .string(identity.datasetHash)),
       ("images", .integer(info.images)), ("classes", .integer(identity.classes)),
       (
         "views",
         .object(info.views.sorted { $0.key < $1.key }.map { ($0.key, .integer($0.value)) })
       ),
       ("records", .integer(info.records)), ("feature_records", .integer(info.featureRecords)),
+      ("taps", .array(taps.map(JSONValue.string))),
+      ("feature_precision", .string(identity.featurePrecision.rawValue)),
       ("unfinished_units", .integer(info.unfinishedUnits)),
       ("bytes", .integer(info.bytes)), ("logit_codec", .string(identity.logits.rawValue)),
       ("logit_bytes_per_view", .number(info.logitBytesPerView)),
@@ -87,7 +97,8 @@ struct CacheSummary {
       ("gradient_error", Self.gradientError(info.codingError)),
       ("teacher_architecture", .string(identity.teacherArchitecture)),
       ("teacher_weights", .string(identity.teacherWeights)),
-      ("teacher_top1", .object(accuracy.map { ($0.kind, .number($0.top1)) })),
+      ("teacher_top1", .object(accuracy.top1.map { ($0.kind, .number($0.percent)) })),
+      ("teacher_top1_views", .integer(accuracy.views)),
       ("view_seed", .string(String(identity.viewSeed))),
       ("kernel_levels", .array(info.kernelLevels.map(JSONValue.string))),
       ("units", .array(cache.manifest.units.map(Self.unit))),

@@ -155,6 +155,48 @@ struct FlagTests {
       let isOther = try weights(name) != weights("file")
       #expect(isOther, "\(name)")
     }
+    // Another normalisation is another teacher, also in the folder of a run.
+    for (name, field) in [("otherMean", "teacher_mean"), ("otherStd", "teacher_std")] {
+      let arguments = try #require(runs.first { $0.0 == name }).1
+      let refused = try train("flags", arguments)
+      #expect(refused.status == 73 && refused.errors.contains(field), "\(refused.errors)")
+    }
+    let page = try String(
+      contentsOfFile: scratch.path + "/flags/report.html", encoding: .utf8)
+    for flag in ["arch resnet8 ", "mean 0.2,0.2,0.2 ", "std 0.4,0.4,0.4 "] {
+      #expect(page.contains("--teacher-\(flag)"), "\(flag)")
+    }
+    let file = scratch.path + "/flags/config.yaml"
+    let recipe = ["--recipe", file, "--teacher", silent, "--teacher-arch", "resnet8"]
+    for (output, mean, isTold) in [("same", "0.2", false), ("different", "0.3", true)] {
+      let repeated = try train(
+        output, recipe + ["--teacher-mean", mean, "--teacher-std", "0.4,0.4,0.4"])
+      #expect(repeated.status == 0, "\(repeated.errors)")
+      #expect(repeated.errors.contains("teacher_mean") == isTold, "\(repeated.errors)")
+    }
+    // A run of before these were written down goes on.
+    let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
+    let former = lines.filter { line in
+      !["teacher_arch", "teacher_mean", "teacher_std"].contains { line.contains($0) }
+    }
+    #expect(former.count == lines.count - 3)
+    try Data(former.map { $0 + "\n" }.joined().utf8).write(to: URL(fileURLWithPath: file))
+    let again = try train("flags", runs[1].1)
+    #expect(again.status == 0 && again.errors.contains("finished"), "\(again.errors)")
+  }
+
+  /// One round of features beside all crops is what such a cache is for.
+  @Test func featuresOfARoundBesideCropsAreExplained() throws {
+    let arguments = [
+      "--dataset", "mnist", "--data", Program.digits, "--subset", try scratch.subset(), "--teacher",
+      try scratch.teacher(), "--features", "stage3", "--cache", scratch.path + "/cache",
+    ]
+    let refused = try Program.run("teacher-dump", arguments + ["--views", "weak:all"])
+    #expect(refused.status == 64, "\(refused.errors)")
+    #expect(refused.errors.contains("--views weak:1,weak:all"), "\(refused.errors)")
+    let plan = try Program.run(
+      "teacher-dump", arguments + ["--views", "weak:1,weak:all", "--plan"])
+    #expect(plan.status == 0, "\(plan.errors)")
   }
 
   /// Of 400 digits of each class the first five classes keep all, the others a fiftieth.

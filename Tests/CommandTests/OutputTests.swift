@@ -109,6 +109,12 @@ import Testing
     #expect(both.status == 0 && both.output.contains("both.html"), "\(both.errors)")
     #expect(try bytes("both.html").count > own.count)
 
+    let writer = open(scratch.path + "/both.html.partial", O_RDWR | O_CREAT | O_CLOEXEC, 0o644)
+    #expect(flock(writer, LOCK_EX | LOCK_NB) == 0)
+    let busy = try student("report", kd, "--output", scratch.path + "/both.html")
+    #expect(busy.status == 75 && busy.errors.contains("another process"), "\(busy.errors)")
+    close(writer)
+
     let absent = try student("report", kd, scratch.path)
     #expect(absent.status == 66 && absent.errors.contains("config.yaml"), "\(absent.errors)")
     try Data("{}".utf8).write(to: URL(fileURLWithPath: kd + "/evaluation.json"))

@@ -129,6 +129,17 @@ struct WriteThroughTests {
     #expect(!FileManager.default.fileExists(atPath: cache))
   }
 
+  /// `--mean` is the student's here.
+  @Test func anotherNormalisationOfTheTeacherIsRefusedByItsFlag() throws {
+    let dumped = try Program.run(
+      "teacher-dump", Array(base.prefix(8)) + ["--views", "weak:2,strong:2", "--cache", cache])
+    try #require(dumped.status == 0, "\(dumped.errors)")
+    for flag in ["--teacher-mean", "--teacher-std"] {
+      let result = try Program.run("student-train", arguments("run") + [flag, "0.25,0.25,0.25"])
+      #expect(result.status == 65 && result.errors.contains(flag), "\(result.errors)")
+    }
+  }
+
   @Test func withoutATeacherThereIsNothingToWriteThrough() throws {
     let result = try Program.run(
       "student-train",

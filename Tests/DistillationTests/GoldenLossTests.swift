@@ -78,6 +78,15 @@ struct GoldenLossTests {
         effectiveNumberWeights(counts: counts, beta: 0), try expected["weights_beta0"].numbers))
   }
 
+  @Test func effectiveNumbersOfAHundredClasses() throws {
+    let counts = try golden["lt_counts"]["cifar100_exp_0.01"]["counts"].integers
+    let expected = try golden["class_weights_cifar100_exp0.01"]
+    #expect(
+      agree(
+        effectiveNumberWeights(counts: counts, beta: try expected["beta"].number),
+        try expected["weights"].numbers))
+  }
+
   @Test func aClassWithoutImagesCountsAsOne() {
     let weights = effectiveNumberWeights(counts: [0, 1, 100], beta: 0.9999)
     #expect(weights[0] == weights[1])

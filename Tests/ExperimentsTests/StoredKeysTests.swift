@@ -38,8 +38,11 @@ struct StoredKeysTests {
     let job = try SmallJob(images: 60)
     defer { job.remove() }
     try job.dump(views: "plain,weak:2,strong:2") { $0.form.taps = [] }
-    let sample = try CacheReader.open(job.folder + "/cache").storedKeys(limit: 60)
+    let cache = try CacheReader.open(job.folder + "/cache")
+    let sample = cache.storedKeys(limit: 60)
     #expect(Set(sample.map(\.image)).count == 60)
     #expect(Set(sample.map(\.view)).count == 5)
+    #expect(try cache.teacherAccuracy(limit: 60).views == 60)
+    #expect(try cache.teacherAccuracy(limit: 1000).views == 300)
   }
 }

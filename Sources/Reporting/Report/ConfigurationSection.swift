@@ -41,6 +41,11 @@ extension ReportPage {
       notes.append("CACHE: \(cache)")
     } else if let weights = run.setting("inputs.teacher_weights"), weights != "none" {
       lines.append("              --teacher FILE \\")
+      for name in ["arch", "mean", "std"] {
+        guard let value = run.setting("inputs.teacher_\(name)") else { continue }
+        let text = value.filter { !"[] ".contains($0) }
+        lines.append("              --teacher-\(name) \(shellWord(text)) \\")
+      }
       notes.append("FILE: weights \(weights)")
     }
     if let weights = run.setting("inputs.initial_weights"), weights != "seed" {

@@ -121,7 +121,7 @@ class Cache:
     @property
     def info(self) -> dict[str, Any]:
         """Figures about the whole cache, those of `teacher-dump info --json` under their names there
-        except `teacher_top1`, for which all logits have to be decoded."""
+        except `teacher_top1` and its number of views, for which logits have to be decoded."""
         units, identity = self.manifest.units, self.identity
         records = sum(unit.records for unit in units)
         views = set(self._lookup.stored_views())
@@ -137,11 +137,14 @@ class Cache:
             "content_hash": self.content_hash,
             "fingerprint": identity.fingerprint,
             "dataset": identity.dataset,
+            "dataset_hash": identity.datasetHash,
             "images": int(self.images.size),
             "classes": identity.classes,
             "views": {name: kinds.count(name) for name in sorted(set(kinds))},
             "records": records,
             "feature_records": sum(unit.feature_records for unit in units),
+            "taps": sorted(self.taps),
+            "feature_precision": identity.featurePrecision,
             "unfinished_units": len(unfinished_units(self.path, units)),
             "bytes": sum(unit.bytes for unit in units),
             "logit_codec": identity.logits,
