@@ -178,6 +178,9 @@ def sskd(weights):
         ("std", "SSKD, features over their deviation", SSKD_STD_RATE, head + std, 1),
         ("std-joint", "SSKD, all stages at once, features over their deviation", SSKD_STD_RATE,
          head + joint + std, 1),
+        # The rate that goes with the division, without it; and the recipes' for all.
+        ("cool", f"SSKD at {SSKD_STD_RATE}", SSKD_STD_RATE, head, 1),
+        ("default", f"SSKD, all at {SSKD_HEAD_RATE}, the default", SSKD_HEAD_RATE, "", 1),
         ("hot-head", f"SSKD, the head at {SSKD_RATE} too", SSKD_RATE, "", 1),
         ("hot-head-free", f"SSKD, earlier stages not frozen, the head at {SSKD_RATE} too", SSKD_RATE,
          "--set sskd.freeze=false", 1),
