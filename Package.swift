@@ -53,26 +53,28 @@ let package = Package(
     .systemLibrary(name: "CSPNG", pkgConfig: "spng", providers: [.apt(["libspng-dev"])]),
     .target(name: "CKernels"),
 
-    module("LMDB", ["CLMDB"]),
+    module("FileIO", []),
+    module("LMDB", ["CLMDB", "FileIO"]),
     module("Tensors", ["CKernels"]),
     module("Protobuf", []),
-    module("Networks", ["Protobuf", "Tensors", crypto]),
-    module("Datasets", ["CZlib", "CXXHash", "Tensors", crypto]),
-    module("TeacherCache", ["LMDB", "CZstd", "CXXHash", "Datasets", "Tensors", crypto]),
+    module("Networks", ["FileIO", "Protobuf", "Tensors", crypto]),
+    module("Datasets", ["CZlib", "CXXHash", "FileIO", "Tensors", crypto]),
+    module(
+      "TeacherCache", ["FileIO", "LMDB", "CZstd", "CXXHash", "Datasets", "Tensors", crypto]),
     module("Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors"]),
-    module("Reporting", ["CSPNG", "Protobuf"]),
+    module("Reporting", ["CSPNG", "FileIO", "Protobuf"]),
     module(
       "Experiments",
       [
-        "Distillation", "Networks", "Datasets", "TeacherCache", "Tensors", "Reporting", crypto,
-        yams,
+        "Distillation", "Networks", "Datasets", "TeacherCache", "Tensors", "Reporting", "FileIO",
+        crypto, yams,
       ]
     ),
     module(
       "CommandSupport",
       [
         "Experiments", "Distillation", "Networks", "Datasets", "TeacherCache", "Tensors",
-        "Reporting", argumentParser,
+        "Reporting", "FileIO", argumentParser,
       ]),
     program(
       "teacher-dump",
@@ -80,25 +82,27 @@ let package = Package(
     program(
       "student-train",
       [
-        "CommandSupport", "Datasets", "Distillation", "Experiments", "Networks", "Reporting",
-        argumentParser,
+        "CommandSupport", "Datasets", "Distillation", "Experiments", "FileIO", "Networks",
+        "Reporting", argumentParser,
       ]),
 
     .target(
-      name: "TestSupport", dependencies: ["Networks"], path: "Tests/Support",
+      name: "TestSupport", dependencies: ["FileIO", "Networks"], path: "Tests/Support",
       swiftSettings: settings),
+    tests("FileIO", ["TestSupport"]),
     tests("Tensors", ["CKernels", "COpenBLAS", "TestSupport"]),
-    tests("Networks", ["Tensors", "TestSupport", crypto], files: ["Fixtures", "Python"]),
+    tests(
+      "Networks", ["FileIO", "Tensors", "TestSupport", crypto], files: ["Fixtures", "Python"]),
     tests("Datasets", ["Tensors", "TestSupport", crypto], files: ["Fixtures"]),
     tests("LMDB", ["TestSupport"]),
-    tests("TeacherCache", ["Datasets", "LMDB", "TestSupport"], files: ["Fixtures"]),
+    tests("TeacherCache", ["Datasets", "FileIO", "LMDB", "TestSupport"], files: ["Fixtures"]),
     tests(
       "Distillation", ["Networks", "Datasets", "TeacherCache", "Tensors", "TestSupport"],
       files: ["Fixtures"]),
     tests(
       "Experiments",
       [
-        "Datasets", "Distillation", "Networks", "Reporting", "TeacherCache", "Tensors",
+        "Datasets", "Distillation", "FileIO", "Networks", "Reporting", "TeacherCache", "Tensors",
         "TestSupport",
       ]),
     tests("Reporting", ["CSPNG", "Protobuf"]),

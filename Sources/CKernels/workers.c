@@ -146,9 +146,11 @@ void workers_run(kernel_workers *w, intptr_t count, worker_body body, void *cont
   announce(w);
   work(w, 0);
   // On a machine with fewer free cores than workers a pure spin would hold the core they need.
-  for (int spins = 0; atomic_load_explicit(&w->active, memory_order_acquire) != 0; spins++) {
+  int spins = 0;
+  while (atomic_load_explicit(&w->active, memory_order_acquire) != 0) {
     if (spins < SPINS) {
       RELAX();
+      spins++;
     } else {
       sched_yield();
     }

@@ -39,6 +39,12 @@ package struct CodecOptions: ParsableArguments {
     }
     if let featureViews { form.featureViews = try ViewSet(parsing: featureViews) }
     if let features { form.taps = try taps(features) }
+    if form.taps.isEmpty, let featureViews {
+      throw Failure(
+        Status.usage,
+        "--feature-views \(featureViews) says of which views features are stored; name their taps "
+          + "with --features, or leave it out")
+    }
     form.allowNetworkFileSystem = network.allowNetworkFs
     return form
   }

@@ -1,5 +1,6 @@
 package import ArgumentParser
 import Experiments
+import FileIO
 import Foundation
 import Reporting
 package import Tensors
@@ -37,10 +38,10 @@ package func normalization(
 
 /// Prints on standard output. A reader that went away ends the program quietly, a full disk with 74.
 package func printResult(_ text: String, terminator: String = "\n") {
-  guard !writeAll(text + terminator, to: STDOUT_FILENO) else { return }
-  let isGone = errno == EPIPE
+  let code = writeAll(withoutControls(text) + terminator, to: STDOUT_FILENO)
+  guard code != 0 else { return }
   leave(
     Failure(
       Status.io,
-      isGone ? "" : "standard output cannot be written: \(String(cString: strerror(errno)))"))
+      code == EPIPE ? "" : "standard output cannot be written: \(String(cString: strerror(code)))"))
 }

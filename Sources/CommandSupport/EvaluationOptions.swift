@@ -26,11 +26,12 @@ package struct EvaluationOptions: ParsableArguments {
     let test = try ImageDataset.loadTest(name, from: data)
     let progress = ProgressLine()
     let start = ContinuousClock.now
-    let accuracy = try evaluate(
+    let answers = try predict(
       loaded.network, on: test, info: name.info, normalization: loaded.normalization,
       execution: execution
     ) { progress.update($0, of: test.count, "images", since: start) }
     progress.clear()
+    let accuracy = answers.accuracy
     let seconds = (ContinuousClock.now - start).seconds
     let rate = Double(accuracy.images) / seconds
     if json {

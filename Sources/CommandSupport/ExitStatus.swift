@@ -2,6 +2,7 @@ package import ArgumentParser
 import Datasets
 import Distillation
 import Experiments
+import FileIO
 import Foundation
 import Networks
 import Reporting
@@ -36,11 +37,15 @@ package enum Status {
 package func runProgram<Command: ParsableCommand>(_ type: Command.Type) -> Never {
   // Whoever reads what is printed may go away; the work goes on, and `printResult` notices.
   signal(SIGPIPE, SIG_IGN)
+  // A file that may grow no more is an error like a full disk.
+  signal(SIGXFSZ, SIG_IGN)
+  occupyStandardDescriptors()
   reportShortenedFiles()
   reportTraps()
   raiseFileLimit()
   do {
     try capKernelLevel()
+    try requireUnicode()
     try requireCommand(of: type, in: CommandLine.arguments.dropFirst())
     var command = try Command.parseAsRoot()
     try command.run()
@@ -50,7 +55,21 @@ package func runProgram<Command: ParsableCommand>(_ type: Command.Type) -> Never
   } catch {
     if let failure = failure(for: error) { leave(failure) }
     // Help, usage and validation errors are the argument parser's.
-    Command.exit(withError: error)
+    let code = Command.exitCode(for: error)
+    if code == .success {
+      printResult(Command.fullMessage(for: error))
+      exit(0)
+    }
+    guard code == .failure else { Command.exit(withError: error) }
+    leave(Failure(Status.software, "a bug of this program, please report it: \(error)"))
+  }
+}
+
+/// Where a standard descriptor is closed, the next file would take its number and what is printed would
+/// land in it. Opened for reading, it still refuses what is printed.
+private func occupyStandardDescriptors() {
+  for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+    _ = open("/dev/null", O_RDONLY)
   }
 }
 
@@ -110,6 +129,17 @@ private func capKernelLevel() throws {
   }
 }
 
+/// Refuses bytes that are no UTF-8: as text they would name another folder.
+private func requireUnicode() throws {
+  for index in 0..<Int(CommandLine.argc) {
+    guard let pointer = CommandLine.unsafeArgv[index], String(validatingCString: pointer) == nil
+    else { continue }
+    throw Failure(
+      Status.usage,
+      "the argument \"\(String(cString: pointer))\" is not valid UTF-8; rename that file or folder")
+  }
+}
+
 /// Refuses a first word that is neither an option nor a command: no default command takes any.
 private func requireCommand(
   of program: any ParsableCommand.Type, in words: ArraySlice<String>
@@ -129,7 +159,10 @@ private func requireCommand(
 
 func leave(_ failure: Failure) -> Never {
   if !failure.message.isEmpty {
-    _ = writeAll("error: \(failure.message)\n", to: STDERR_FILENO)
+    // A file may have given it any length and any characters.
+    let (message, limit) = (withoutControls(failure.message), 4000)
+    let text = message.count > limit ? message.prefix(limit) + " …" : message[...]
+    writeAll("error: \(text)\n", to: STDERR_FILENO)
   }
   exit(failure.status)
 }
@@ -139,6 +172,7 @@ package func failure(for error: any Error) -> Failure? {
   switch error {
   case let error as DatasetError: Failure(status(of: error), error.description)
   case let error as NetworkError: Failure(status(of: error), error.description)
+  case let error as FileError: Failure(status(of: error), error.description)
   case let error as CacheError: Failure(status(of: error), error.description)
   case let error as SettingError: Failure(status(of: error), error.description)
   case let error as RunError: Failure(status(of: error), error.description)
@@ -175,14 +209,20 @@ private func status(of error: NetworkError) -> Int32 {
   case .malformed, .mismatch: Status.data
   case .unknownName: Status.usage
   case .permission: Status.permission
-  case .cannotWrite: Status.cannotCreate
-  case .diskFull: Status.io
+  }
+}
+
+private func status(of error: FileError) -> Int32 {
+  switch error.kind {
+  case .permission: Status.permission
+  case .cannotCreate: Status.cannotCreate
+  case .cannotWrite, .diskFull: Status.io
   }
 }
 
 private func status(of error: CacheError) -> Int32 {
   switch error {
-  case .notACache, .missing: Status.noInput
+  case .notACache, .missing, .lostUnit: Status.noInput
   case .noManifest, .mismatch, .unlike, .corrupt, .truncated, .version, .unstorable: Status.data
   case .locked: Status.tryAgain
   case .diskFull, .io: Status.io
@@ -204,7 +244,7 @@ private func status(of error: RunError) -> Int32 {
   switch error.kind {
   case .locked: Status.tryAgain
   case .otherConfiguration, .cannotCreate: Status.cannotCreate
-  case .cannotWrite, .diskFull: Status.io
+  case .diskFull: Status.io
   case .permission: Status.permission
   case .malformed: Status.data
   }

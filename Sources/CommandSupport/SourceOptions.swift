@@ -20,11 +20,13 @@ package struct SourceOptions: ParsableArguments {
   var `init`: String?
   @Option(help: ArgumentHelp("Run this teacher live, in place of a cache.", valueName: "file"))
   var teacher: String?
-  @Option(help: ArgumentHelp("Its network, if the file does not say.", valueName: "name"))
+  @Option(help: ArgumentHelp("Its network, in place of what the file says.", valueName: "name"))
   var teacherArch: String?
-  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  @Option(
+    help: ArgumentHelp("Its normalisation, in place of what the file says.", valueName: "r,g,b"))
   var teacherMean: String?
-  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  @Option(
+    help: ArgumentHelp("Its normalisation, in place of what the file says.", valueName: "r,g,b"))
   var teacherStd: String?
 
   package init() {}
@@ -61,23 +63,31 @@ package struct SourceOptions: ParsableArguments {
     return (configuration, configuration.settings.unreachedEpochs + (recipe?.notes ?? []))
   }
 
-  /// The same choice of teacher and images for a program started by this one.
+  /// The settings among these: what a sweep says to every run.
+  package var settings: [(key: String, value: String)] {
+    dataset.map { [("dataset", $0)] } ?? []
+  }
+
+  /// The same choice of teacher and images for a program started by this one, without the settings.
   package func arguments() throws -> [String] {
     try requireData()
     let options = [
-      ("cache", cache), ("dataset", dataset), ("data", data), ("init", `init`),
+      ("cache", cache), ("data", data), ("init", `init`),
       ("teacher", teacher), ("teacher-arch", teacherArch), ("teacher-mean", teacherMean),
       ("teacher-std", teacherStd),
     ]
     return options.compactMap { name, value in value.map { "--\(name)=\($0)" } }
   }
 
-  /// Refuses what a run would be refused for before its images are read.
-  package func check(_ run: SweepRun) throws {
-    _ = try TrainingSession.preview(
-      makeTeacher(nil), hasInitialWeights: `init` != nil,
-      flags: dataset.map { [("dataset", $0)] } ?? [], sets: run.sets,
-      recipe: run.recipe.map(shippedRecipes().recipe))
+  /// Refuses what a run would be refused for before its first step.
+  ///
+  /// - Parameter output: the run's folder.
+  package func check(_ run: SweepRun, output: String, on execution: Execution) throws {
+    let session = try TrainingSession(
+      teacher: makeTeacher(nil), dataPath: requireData(), initialWeights: `init`, flags: [],
+      sets: run.sets, recipe: run.recipe.map(shippedRecipes().recipe), execution: execution,
+      output: output, isPreview: true)
+    try RunDirectory.check(output, for: session.configuration)
   }
 
   /// The folder of the images, which only a preview can do without.
@@ -90,7 +100,7 @@ package struct SourceOptions: ParsableArguments {
   }
 
   private func flags(_ options: SettingOptions) -> [(key: String, value: String)] {
-    options.given + (dataset.map { [("dataset", $0)] } ?? [])
+    options.given + settings
   }
 
   /// - Parameter storing: nil in a command that stores nothing.

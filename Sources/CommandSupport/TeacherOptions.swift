@@ -10,11 +10,13 @@ package struct TeacherOptions: ParsableArguments {
   var data: String
   @Option(help: ArgumentHelp("The teacher's weights (safetensors).", valueName: "file"))
   var teacher: String
-  @Option(help: ArgumentHelp("Its network, if the file does not say.", valueName: "name"))
+  @Option(help: ArgumentHelp("Its network, in place of what the file says.", valueName: "name"))
   var arch: String?
-  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  @Option(
+    help: ArgumentHelp("Its normalisation, in place of what the file says.", valueName: "r,g,b"))
   var mean: String?
-  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  @Option(
+    help: ArgumentHelp("Its normalisation, in place of what the file says.", valueName: "r,g,b"))
   var std: String?
 
   package init() {}
@@ -39,6 +41,9 @@ package struct StorageOptions: ParsableArguments {
 
   package init() {}
 
+  /// What is asked of a dump of the teacher into `cache`.
+  ///
+  /// - Throws: errors of usage for values that mean nothing.
   package func makeRequest(_ teacher: TeacherOptions, cache: String) throws -> DumpRequest {
     var request = DumpRequest(
       dataset: try DatasetName(parsing: teacher.dataset), dataPath: teacher.data,

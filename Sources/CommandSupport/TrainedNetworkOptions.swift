@@ -25,11 +25,13 @@ package struct NetworkOptions: ParsableArguments {
       "cifar10, cifar100, mnist or fashion-mnist; default: what the weight file says.",
       valueName: "name"))
   var dataset: String?
-  @Option(help: ArgumentHelp("The network, if the file does not say.", valueName: "name"))
+  @Option(help: ArgumentHelp("The network, in place of what the file says.", valueName: "name"))
   var arch: String?
-  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  @Option(
+    help: ArgumentHelp("Its normalisation, in place of what the file says.", valueName: "r,g,b"))
   var mean: String?
-  @Option(help: ArgumentHelp("Its normalisation, if the file does not say.", valueName: "r,g,b"))
+  @Option(
+    help: ArgumentHelp("Its normalisation, in place of what the file says.", valueName: "r,g,b"))
   var std: String?
 
   package init() {}
@@ -38,6 +40,12 @@ package struct NetworkOptions: ParsableArguments {
   func load(_ path: String) throws -> (network: LoadedNetwork, dataset: DatasetName) {
     guard let text = try dataset ?? SafeTensors.read(path).metadata["dataset"] else {
       throw Failure(Status.usage, "\(path) does not say its data set; name it with --dataset")
+    }
+    if dataset == nil, DatasetName(rawValue: canonicalDataset(text)) == nil {
+      throw Failure(
+        Status.data,
+        "\(path) was trained on \(text), which is no data set here; name the one that it fits with "
+          + "--dataset")
     }
     let name = try DatasetName(parsing: canonicalDataset(text))
     let (mean, std) = try normalization("", mean: mean, std: std)

@@ -8,9 +8,11 @@
 func readImageList(_ path: String, images: Int) throws(DatasetError) -> [Int] {
   let bytes = try readText(path, limit: 16 << 20)
   var lineOfImage = [Int](repeating: 0, count: images)
-  var line = 0
-  for text in bytes.split(separator: 10, omittingEmptySubsequences: false) {
+  var (line, rest) = (0, bytes[...])
+  while !rest.isEmpty {
     line += 1
+    let text = rest.prefix { $0 != 10 }
+    rest = rest.dropFirst(text.count + 1)
     let beforeComment = text.prefix { $0 != UInt8(ascii: "#") }
     let isSpace = { (byte: UInt8) in byte == 32 || byte == 9 || byte == 13 }
     let item = beforeComment.drop(while: isSpace).reversed().drop(while: isSpace).reversed()

@@ -1,4 +1,5 @@
 import Crypto
+import FileIO
 
 /// The images of one split, in the publisher's file order: position = image id.
 package struct ImageSet: Sendable {
@@ -38,17 +39,10 @@ package struct ImageSet: Sendable {
     var hash = SHA256()
     hash.update(data: Array("image-set-1\n".utf8))
     for number in [count, height, width, 3, classes] {
-      hash.update(data: littleEndian(UInt32(number)))
+      hash.update(data: [UInt8](littleEndian: UInt32(number)))
     }
-    hash.update(data: labels.flatMap { littleEndian(UInt16($0)) })
+    hash.update(data: labels.flatMap { [UInt8](littleEndian: UInt16($0)) })
     pixels.withUnsafeBytes { hash.update(bufferPointer: $0) }
-    let digits = Array("0123456789abcdef".utf8)
-    return String(
-      decoding: hash.finalize().flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] },
-      as: UTF8.self)
-  }
-
-  private func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {
-    withUnsafeBytes(of: value.littleEndian) { Array($0) }
+    return hexadecimal(hash.finalize())
   }
 }

@@ -35,16 +35,13 @@ package enum View: Hashable, Sendable, Comparable {
       throw DatasetError(
         .usage, "\"\(text)\": the number of a view must be below \(Self.roundLimit)")
     }
-    switch parts[0] {
-    case "weak": self = .weak(number)
-    case "strong": self = .strong(number)
-    case "crop": self = .crop(number)
-    default:
+    guard let kind = ViewKind(name: parts[0]), kind != .plain else {
       throw DatasetError(
         .usage,
         "\"\(text)\": there is no view kind \"\(parts[0])\"; "
           + "there are plain, weak, strong and crop")
     }
+    self.init(kind: kind, round: number)
   }
 
   /// Makes sure that images of this data set have the view: crop numbers end at `weakViews`.
@@ -61,12 +58,7 @@ package enum View: Hashable, Sendable, Comparable {
 extension View: CustomStringConvertible {
   /// The view as it is written everywhere, `weak:3`.
   package var description: String {
-    switch self {
-    case .plain: "plain"
-    case .weak(let round): "weak:\(round)"
-    case .strong(let round): "strong:\(round)"
-    case .crop(let number): "crop:\(number)"
-    }
+    self == .plain ? kind.name : "\(kind.name):\(round)"
   }
 }
 

@@ -35,13 +35,6 @@ package struct ViewRenderer: Sendable {
     ViewChoice(for: key, seed: seed, info: info)
   }
 
-  /// The view under which the same pixels are found in a cache of all weak views: for a weak round
-  /// the crop that it draws, for others the view itself.
-  package func resolve(_ view: View, image: Int) -> View {
-    guard case .weak(let round) = view else { return view }
-    return .crop(ViewChoice.weakCrop(image: image, round: round, seed: seed, info: info))
-  }
-
   /// Writes the pixels of a view and gives their hash, the replay proof.
   ///
   /// - Parameters:

@@ -85,7 +85,7 @@ package struct ViewSet: Sendable, Equatable {
   }
 
   /// Whether the view belongs to the set. A weak round does not count as its crop here; see
-  /// `ViewRenderer.resolve`.
+  /// `ViewChoice.weakCrop`.
   package func contains(_ view: View) -> Bool {
     switch view {
     case .plain: plain

@@ -2,43 +2,38 @@ package import Datasets
 package import TeacherCache
 
 extension CacheReader {
-  /// The key under which a view is stored: its own, or for a weak round that is not there the crop
-  /// that it draws.
+  /// The data set that the cache was made of.
   ///
-  /// - Throws: `DatasetError` for a crop that images of this data set do not have.
-  package func storedKey(_ key: ViewKey) throws -> ViewKey {
-    let info = try DatasetName(parsing: identity.dataset).info
-    try key.view.check(in: info)
-    guard !holds(key), case .weak(let round) = key.view,
-      UInt32(exactly: key.image) != nil
-    else { return key }
-    let number = ViewChoice.weakCrop(
-      image: key.image, round: round, seed: identity.viewSeed, info: info)
-    let crop = ViewKey(image: key.image, view: .crop(number))
-    return holds(crop) ? crop : key
+  /// - Throws: `CacheError.version` for one that this program does not know.
+  var datasetInfo: DatasetInfo {
+    get throws {
+      guard let name = DatasetName(rawValue: identity.dataset) else {
+        throw CacheError.version(
+          path: directory, found: "for the data set \(identity.dataset)",
+          expected: "those for \(DatasetName.allCases.map(\.rawValue).joined(separator: ", "))")
+      }
+      return name.info
+    }
   }
 
-  /// Views whose logits are stored, unit by unit, image by image; at most `limit` of them, evenly
-  /// spread.
-  package func storedKeys(limit: Int? = nil) -> [ViewKey] {
-    let total = manifest.units.reduce(0) { $0 + $1.records }
-    let wanted = min(limit ?? total, total)
-    var keys: [ViewKey] = []
-    keys.reserveCapacity(wanted)
-    var seen = 0
-    for unit in manifest.units {
-      let views = unit.logits.views
-      for image in unit.images.numbers {
-        for view in views {
-          // The i-th of `wanted` is at i·total/wanted.
-          if keys.count < wanted, seen == keys.count * total / wanted {
-            keys.append(ViewKey(image: image, view: view))
-          }
-          seen += 1
-        }
-      }
-    }
-    return keys
+  /// As ``StoredOutputs/storedKey(_:tap:info:)``, of the cache's own data set.
+  ///
+  /// - Throws: `DatasetError` for a crop that images of this data set do not have.
+  package func storedKey(_ key: ViewKey, tap: String? = nil) throws -> ViewKey {
+    let info = try datasetInfo
+    try key.view.check(in: info)
+    return storedKey(key, tap: tap, info: info)
+  }
+
+  /// The taps whose features of a view are stored, under whichever key.
+  package func taps(of key: ViewKey) throws -> [TapShape] {
+    try contents.taps.filter { holds(try storedKey(key, tap: $0.tap), tap: $0.tap) }
+  }
+
+  /// Views whose logits are stored, unit by unit, image by image; at most `limit` of them, from all
+  /// images and views alike.
+  package func storedKeys(limit: Int? = nil) -> StoredKeys {
+    StoredKeys(manifest.units, limit: limit)
   }
 
   /// How often the teacher was right about the stored views: percent by kind of view.

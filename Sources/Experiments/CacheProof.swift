@@ -1,4 +1,4 @@
-package import Datasets
+import Datasets
 import Distillation
 import Networks
 package import TeacherCache
@@ -27,19 +27,20 @@ package struct CacheProof {
     renderer = try cache.renderer(dataPath: dataPath)
   }
 
-  /// Renders the views again and compares their pixel hashes; with a teacher file also runs it and
-  /// compares the logits.
+  /// Renders the views again and compares their pixel hashes with those of their logits and features;
+  /// with a teacher file also runs it and compares the logits.
   ///
   /// - Throws: `ReplayMismatch` at the first wrong pixel; `CacheError.mismatch` if the file is
   ///   another teacher.
   package func check(
-    _ keys: [ViewKey], teacher path: String?, progress: (Int) -> Void
+    _ keys: StoredKeys, teacher path: String?, progress: (Int) -> Void
   ) throws -> Report {
     let teacher = try path.map { try loadTeacher($0) }
     var report = Report()
     var sum = 0.0
     let (classes, batchSize) = (cache.identity.classes, 128)
     var logits = [Float](repeating: 0, count: classes)
+    var features = [Float](repeating: 0, count: cache.contents.taps.map(\.count).max() ?? 0)
     for first in stride(from: 0, to: keys.count, by: batchSize) {
       let part = Array(keys[first..<min(first + batchSize, keys.count)])
       let output = try teacher?.run(part, keeping: [])
@@ -49,7 +50,14 @@ package struct CacheProof {
           guard let start = row.baseAddress else { preconditionFailure("no classes") }
           return try cache.read(key, into: start)
         }
-        guard expected == hashes[i] else {
+        var stored = [expected]
+        for shape in cache.contents.taps where cache.holds(key, tap: shape.tap) {
+          try features.withUnsafeMutableBufferPointer { all in
+            let values = UnsafeMutableBufferPointer(rebasing: all[..<shape.count])
+            stored.append(try cache.readFeatures(key, tap: shape.tap, into: values))
+          }
+        }
+        for expected in stored where expected != hashes[i] {
           throw ReplayMismatch(key: key, expected: expected, found: hashes[i])
         }
         guard let output else { continue }
@@ -80,16 +88,9 @@ package struct CacheProof {
       loaded.network, normalization: loaded.normalization, renderer: renderer, on: execution)
   }
 
-  /// How far a faithful teacher may be off: half a step of the codec, the rounding of its numbers,
-  /// and what another kernel level may change.
-  private var tolerance: Double {
-    switch cache.identity.logits {
-    case .fp32: 1e-3
-    case .fp16: 0.0313 + 1e-3  // half an ulp below 64
-    case .q8: 0.06 + 1e-3
-    case .coarse: 0.125 + 1e-3
-    }
-  }
+  /// How far a faithful teacher may be off: half a step of the codec, or the rounding as it was, and
+  /// what another kernel level may change.
+  private var tolerance: Double { cache.info.logitErrorBound + 1e-3 }
 }
 
 extension CacheReader {
@@ -97,9 +98,9 @@ extension CacheReader {
   ///
   /// - Throws: `CacheError.mismatch` if these are not the images that the cache was made of.
   func renderer(dataPath: String) throws -> ViewRenderer {
-    let name = try DatasetName(parsing: identity.dataset)
-    let train = try ImageDataset.loadTrain(name, from: dataPath)
-    try identity.require(name.info, hash: train.contentHash())
-    return ViewRenderer(images: train, info: name.info, seed: identity.viewSeed)
+    let info = try datasetInfo
+    let train = try ImageDataset.loadTrain(info.name, from: dataPath)
+    try require(info, count: train.count, hash: train.contentHash())
+    return ViewRenderer(images: train, info: info, seed: identity.viewSeed)
   }
 }

@@ -1,5 +1,6 @@
 import Datasets
 import Distillation
+import Networks
 import Reporting
 import TeacherCache
 
@@ -28,8 +29,7 @@ struct CacheRequirements {
     featureViewSet = featureViews
     subset = settings.subset
     let rounds = RoundSchedule(views: views, plain: settings.plainViews)
-    let featureRounds = RoundSchedule(
-      views: featureViews, plain: settings.plainViews || featureViews == ViewSet(plain: true))
+    let featureRounds = RoundSchedule(featureViews: featureViews, plain: settings.plainViews)
     for phase in plan.phases {
       let epochs =
         phase.steps.lowerBound / plan.stepsPerEpoch...(phase.steps.upperBound - 1)
@@ -83,6 +83,12 @@ struct CacheRequirements {
         hint = ", with IDS a file of the \(grouped(part.count)) image ids that it holds, one a line"
       }
     }
+    let network = identity.teacherArchitecture
+    guard (try? Architecture.canonical(network)) != nil else {
+      return MissingFromCache(
+        description: "\(path) lacks \(lacking); its teacher, \"\(network)\", is no network known "
+          + "here: let the program that wrote this cache add \(flags(identity))")
+    }
     return MissingFromCache(
       description: "\(path) lacks \(lacking); this adds it\(hint): "
         + command(identity, subset, path: path, dataPath: dataPath))
@@ -101,7 +107,7 @@ struct CacheRequirements {
   ) -> String {
     var words = [
       "teacher-dump --dataset \(identity.dataset) --data \(shellWord(dataPath))",
-      "--teacher FILE --arch \(identity.teacherArchitecture)",
+      "--teacher FILE --arch \(shellWord(identity.teacherArchitecture))",
       "--mean \(Self.list(identity.teacherMean)) --std \(Self.list(identity.teacherStd))",
       flags(identity), "--logits \(identity.logits.rawValue)",
     ]

@@ -1,5 +1,6 @@
 import Datasets
 import Distillation
+import FileIO
 import Networks
 import TeacherCache
 import Tensors
@@ -20,7 +21,8 @@ package struct DumpEstimate: Sendable {
   package let requested: Int
   package let views: Int
   package let bytes: Int
-  /// Of one view's logits; nil where nothing is to be stored.
+  /// Of one view's logits, with its share of what each unit has beside them; nil where nothing is to be
+  /// stored.
   package let logitBytesPerView: Double?
   package let seconds: Double
   /// The teacher with rendering and coding; nil where nothing is missing.
@@ -49,18 +51,19 @@ extension DumpSession {
     let plan = try plan()
     var groups: [[ViewRequest]: [Int]] = [:]
     for unit in plan.work { groups[unit.requests, default: []] += unit.images }
-    var (bytes, logitBytes, time, sampledLogits) = (0.0, 0.0, 0.0, 0)
+    let logitRecords = plan.work.reduce(0) { $0 + $1.logitRecords }
+    var (bytes, logitBytes, time) = (0.0, 0.0, 0.0)
     for (requests, images) in groups.sorted(by: { $0.value[0] < $1.value[0] }) {
       let share = Double(images.count * requests.count) / Double(plan.views)
       let sample = try measure(images, requests, atLeast: share)
       let factor = Double(images.count) / Double(sample.images)
       bytes += factor * Double(sample.size.logitBytes + sample.size.featureBytes)
       time += Double(images.count * requests.count) * sample.secondsPerView
-      logitBytes += Double(sample.size.logitBytes)
-      sampledLogits += sample.images * requests.count { $0.needsLogits }
+      logitBytes += factor * Double(sample.size.logitBytes)
     }
     for unit in plan.work {
       bytes += Double(StoredSize.unitOverhead(tables: 1 + unit.taps.count))
+      if unit.logitRecords > 0 { logitBytes += Double(StoredSize.unitOverhead(tables: 1)) }
     }
     let (teacherSeconds, gains) = try measureGains()
     let requested = images.count * Set(request.logitViews + requestedFeatureViews).count
@@ -68,10 +71,9 @@ extension DumpSession {
     return DumpEstimate(
       cacheID: identity.cacheID, images: images.count, requested: requested, views: plan.views,
       bytes: Int(bytes),
-      logitBytesPerView: sampledLogits > 0
-        ? logitBytes / Double(sampledLogits) : nil,
+      logitBytesPerView: logitRecords > 0 ? logitBytes / Double(logitRecords) : nil,
       seconds: time, viewsPerSecond: plan.views > 0 ? Double(plan.views) / time : nil,
-      freeBytes: FileSystem.freeBytes(at: FileSystem.nearestExisting(request.cache)),
+      freeBytes: freeBytes(at: FileSystem.nearestExisting(request.cache)) ?? 0,
       teacher: teacher.network.architecture, teacherSeconds: teacherSeconds, gains: gains,
       costInStudents: Double(plan.views) / perEpoch)
   }
@@ -124,7 +126,7 @@ extension DumpSession {
     let teacherCost = ForwardCost(of: teacher.network, on: input, threads: execution.threads)
     var gains: [DumpEstimate.Gain] = []
     let students = ["resnet8", "resnet20", "resnet32", "wrn_16_2", "resnet8x4", "MobileNetV2"]
-    for name in students where Architecture.names.contains(name) {
+    for name in students {
       let student = try Architecture.make(name, classes: identity.classes)
       student.initialize(seed: 0)
       let cost = ForwardCost(of: student, on: input, threads: execution.threads)

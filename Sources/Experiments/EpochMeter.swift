@@ -62,7 +62,8 @@ extension EpochMeter.Part {
   /// What a state holds; nothing in those of earlier versions.
   init(of state: SafeTensors) {
     let text = state.metadata[Self.key] ?? ""
-    self = (try? JSONDecoder().decode(Self.self, from: Data(text.utf8))) ?? Self()
+    let part = (try? JSONDecoder().decode(Self.self, from: Data(text.utf8))) ?? Self()
+    self = (0..<1 << 40).contains(part.images) ? part : Self()
   }
 
   /// For the metadata of a state.

@@ -27,8 +27,8 @@ package struct LoadedNetwork {
     guard let name = architecture ?? file.metadata["architecture"] else {
       throw SettingError(
         .usage,
-        "\(path) does not say its architecture; name it (--arch for teacher-dump, "
-          + "--teacher-arch or --student for student-train)")
+        "\(path) does not say its architecture; name it (--arch, or --teacher-arch where a student's "
+          + "teacher runs live)")
     }
     if let dataset = file.metadata["dataset"], canonicalDataset(dataset) != info.name.rawValue {
       throw NetworkError(
@@ -40,7 +40,7 @@ package struct LoadedNetwork {
       throw NetworkError(
         .mismatch,
         "\(path) says that it is a \"\(name)\", which is no network known here; if that is wrong, "
-          + "name the right one (--arch for teacher-dump, --teacher-arch for student-train)")
+          + "name the right one (--arch, or --teacher-arch where a student's teacher runs live)")
     }
     network = try Architecture.make(name, classes: info.classes)
     try network.load(file, path: path)

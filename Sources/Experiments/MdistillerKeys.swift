@@ -1,3 +1,5 @@
+import Datasets
+
 /// The settings of an mdistiller configuration file in our words.
 ///
 /// Keys and their defaults are those of mdistiller's `engine/cfg.py`, and for `CRLD` those of the
@@ -51,6 +53,12 @@ enum MdistillerKeys {
     }
     var settings: [Setting] = [("method", method.name)]
     for key in mapped { settings.append((key.ours, values[key.theirs] ?? key.unset)) }
+    // What its trainer does and its files cannot say.
+    settings.append(("warmup_epochs", "0"))
+    let info = DatasetName.cifar100.info
+    for (key, values) in [("mean", info.mean), ("std", info.std)] {
+      settings.append((key, values.map(\.description).joined(separator: ",")))
+    }
     var notes: [String] = []
     if values["SOLVER.WEIGHT_DECAY"] == nil {
       notes.append("\(path) sets no SOLVER.WEIGHT_DECAY; mdistiller's default is 0.0001")

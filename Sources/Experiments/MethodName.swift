@@ -4,14 +4,29 @@ package import Distillation
 package enum MethodName: String, CaseIterable, Sendable {
   case ce, kd, dkd, bkd, sskd, crld, focal, ldam, la
 
+  /// The loss on logits; nil where the stages' features are compared.
+  private var loss: (any DistillationMethod.Type)? {
+    switch self {
+    case .ce: CrossEntropyMethod.self
+    case .kd: KDMethod.self
+    case .dkd: DKDMethod.self
+    case .bkd: BKDMethod.self
+    case .sskd: nil
+    case .crld: CRLDMethod.self
+    case .focal: FocalMethod.self
+    case .ldam: LDAMMethod.self
+    case .la: LogitAdjustmentMethod.self
+    }
+  }
+
   /// The kinds of random views that the method trains on.
-  package var views: [TrainingView] { self == .crld ? [.weak, .strong] : [.weak] }
+  package var views: [TrainingView] { loss?.views ?? [.weak] }
 
   /// Whether a teacher's logits are compared.
-  package var needsTeacherLogits: Bool { [.kd, .dkd, .bkd, .crld].contains(self) }
+  package var needsTeacherLogits: Bool { loss?.needsTeacher ?? false }
 
   /// Whether a teacher's features are compared.
-  package var needsTeacherFeatures: Bool { self == .sskd }
+  package var needsTeacherFeatures: Bool { loss == nil }
 
   package var needsTeacher: Bool { needsTeacherLogits || needsTeacherFeatures }
 
@@ -76,52 +91,40 @@ package enum MethodName: String, CaseIterable, Sendable {
       throw PlanError(
         .settings,
         "\(rawValue) compares cosines, which \(settings.student) does not give; choose a student "
-          + "with a normalised classifier, such as resnet32_s_normed")
+          + "with a normalised classifier, such as resnet32_s_normed",
+        about: ["method", "student"])
     }
     guard needsCosines || !run.studentGivesCosines else {
       throw PlanError(
         .settings,
         "\(settings.student) gives cosines, which only ldam scales into logits; choose a student "
-          + "without a normalised classifier for \(rawValue), such as resnet32_s")
+          + "without a normalised classifier for \(rawValue), such as resnet32_s",
+        about: ["method", "student"])
     }
     let smoothing = settings.labelSmoothing
+    let temperature = settings.temperature
+    let counts = run.classCounts
     let method: any DistillationMethod
     switch self {
     case .ce:
-      method = CrossEntropyMethod(
-        classCounts: run.classCounts, beta: settings.ce.beta,
-        reweightFromEpoch: settings.ce.reweightFromEpoch, labelSmoothing: smoothing)
+      method = CrossEntropyMethod(settings.ce, classCounts: counts, labelSmoothing: smoothing)
     case .kd:
-      method = KnowledgeDistillationMethod(
-        temperature: settings.temperature, ceWeight: settings.kd.ceWeight,
-        kdWeight: settings.kd.kdWeight, labelSmoothing: smoothing)
+      method = KDMethod(settings.kd, temperature: temperature, labelSmoothing: smoothing)
     case .dkd:
-      method = DecoupledMethod(
-        temperature: settings.temperature, ceWeight: settings.dkd.ceWeight,
-        alpha: settings.dkd.alpha, beta: settings.dkd.beta, warmupEpochs: settings.dkd.warmup,
-        labelSmoothing: smoothing)
+      method = DKDMethod(settings.dkd, temperature: temperature, labelSmoothing: smoothing)
     case .bkd:
-      method = BalancedMethod(
-        classCounts: run.classCounts, temperature: settings.temperature,
-        alpha: settings.bkd.alpha, beta: settings.bkd.beta,
-        reweightFromEpoch: settings.bkd.reweightFromEpoch, labelSmoothing: smoothing)
+      method = BKDMethod(
+        settings.bkd, classCounts: counts, temperature: temperature, labelSmoothing: smoothing)
     case .crld:
       var weights = settings.crld
       (weights.alpha, weights.beta) = (settings.dkd.alpha, settings.dkd.beta)
-      method = CrossViewMethod(
-        temperature: settings.temperature, weights: weights, labelSmoothing: smoothing)
+      method = CRLDMethod(weights, temperature: temperature, labelSmoothing: smoothing)
     case .focal:
-      method = FocalMethod(
-        classCounts: run.classCounts, gamma: settings.focal.gamma, beta: settings.focal.beta,
-        labelSmoothing: smoothing)
+      method = FocalMethod(settings.focal, classCounts: counts, labelSmoothing: smoothing)
     case .ldam:
-      method = MarginMethod(
-        classCounts: run.classCounts, largestMargin: settings.ldam.maxMargin,
-        scale: settings.ldam.scale, beta: settings.ldam.beta,
-        reweightFromEpoch: settings.ldam.reweightFromEpoch, labelSmoothing: smoothing)
+      method = LDAMMethod(settings.ldam, classCounts: counts, labelSmoothing: smoothing)
     case .la:
-      method = LogitAdjustmentMethod(
-        classCounts: run.classCounts, tau: settings.la.tau, labelSmoothing: smoothing)
+      method = LogitAdjustmentMethod(settings.la, classCounts: counts, labelSmoothing: smoothing)
     case .sskd:
       var stages = settings.sskd
       stages.labelSmoothing = smoothing

@@ -1,5 +1,5 @@
+import FileIO
 import Foundation
-import Networks
 import Yams
 
 /// A recipe file as flat settings: `dkd: {beta: 2}` becomes `dkd.beta` = `2`.
@@ -15,7 +15,7 @@ package struct Recipe: Sendable {
   package let notes: [String]
 
   /// The folder of the file.
-  var folder: String { AtomicFile.folder(of: path) }
+  var folder: String { FileIO.folder(of: path) }
 
   /// The section of config.yaml that names what a run was made from; not settings.
   package static let inputs = "inputs"

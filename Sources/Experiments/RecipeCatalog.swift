@@ -62,7 +62,7 @@ package struct RecipeCatalog: Sendable {
         "there is no recipe \"\(text)\": no folder of recipes in \(searched.joined(separator: ", "))"
           + "; set the environment variable DISTILL_RECIPES to it, or give the path of a file")
     }
-    let near = nearest(to: text, among: names)
+    let near = Self.suggestions(for: text, among: names)
     throw SettingError(
       .usage,
       "there is no recipe \"\(text)\" in \(folder); "
@@ -72,13 +72,10 @@ package struct RecipeCatalog: Sendable {
 
   /// Names that begin with the text or have it inside, else those that fewest changes lead to; at
   /// most five.
-  private func nearest(to text: String, among names: [String]) -> [String] {
+  private static func suggestions(for text: String, among names: [String]) -> [String] {
     let inside = names.filter { $0.lowercased().contains(text.lowercased()) }
     if !inside.isEmpty { return Array(inside.prefix(5)) }
-    let target = Array(text.lowercased().utf8)
-    let ranked = names.map { ($0, editDistance(target, Array($0.lowercased().utf8))) }
-      .sorted { $0.1 < $1.1 }
-    return ranked.prefix(3).map(\.0)
+    return nearest(to: text, in: names)
   }
 }
 

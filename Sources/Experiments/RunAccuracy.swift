@@ -35,22 +35,20 @@ extension TrainingInputs {
   ) throws -> RunAccuracy {
     let total = data.test.count * (average == nil ? 1 : 2) + validation.count
     var before = 0
-    func onTest(_ network: Classifier) throws -> Predictions {
-      defer { before += data.test.count }
+    func answers(
+      of network: Classifier, on images: ImageSet, only chosen: [Int]? = nil
+    ) throws -> Predictions {
+      defer { before += chosen?.count ?? images.count }
       return try predict(
-        network, on: data.test, info: data.info, normalization: normalization,
+        network, on: images, only: chosen, info: data.info, normalization: normalization,
         logitScale: logitScale, execution: execution
       ) { try progress(before + $0, total) }
     }
-    let answers = try onTest(student)
+    let test = try answers(of: student, on: data.test)
     return RunAccuracy(
-      answers: answers, test: answers.accuracy,
-      average: try average.map { try onTest($0).accuracy },
+      answers: test, test: test.accuracy,
+      average: try average.map { try answers(of: $0, on: data.test).accuracy },
       validation: validation.isEmpty
-        ? nil
-        : try evaluate(
-          student, on: data.train, only: validation, info: data.info,
-          normalization: normalization, execution: execution
-        ) { try progress(before + $0, total) })
+        ? nil : try answers(of: student, on: data.train, only: validation).accuracy)
   }
 }

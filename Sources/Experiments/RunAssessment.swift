@@ -47,24 +47,21 @@ struct RunAssessment {
     return evaluation
   }
 
-  private func test(_ said: Predictions) -> RunEvaluation.Test {
-    var images = Array(repeating: 0, count: said.classes)
-    var correct = images
+  private func test(_ answers: Predictions) -> RunEvaluation.Test {
     var pairs: [Int: Int] = [:]  // label · classes + predicted
-    for (label, predicted) in zip(said.labels, said.predicted) {
-      images[label] += 1
-      if label == predicted { correct[label] += 1 }
-      if label != predicted { pairs[label * said.classes + predicted, default: 0] += 1 }
+    for (label, predicted) in zip(answers.labels, answers.predicted) where label != predicted {
+      pairs[label * answers.classes + predicted, default: 0] += 1
     }
     let confusions = pairs.sorted { (-$0.value, $0.key) < (-$1.value, $1.key) }
       .prefix(Self.confusions).map { pair, count in
         RunEvaluation.Confusion(
-          label: pair / said.classes, predicted: pair % said.classes, count: count)
+          label: pair / answers.classes, predicted: pair % answers.classes, count: count)
       }
+    let accuracy = answers.accuracy
     return RunEvaluation.Test(
-      classNames: inputs.classNames, trainingImages: inputs.subsetCounts, images: images,
-      correct: correct, confusions: confusions,
-      calibration: Calibration(confidences: said.confidence, correct: said.isCorrect))
+      classNames: inputs.classNames, trainingImages: inputs.subsetCounts,
+      images: accuracy.classImages, correct: accuracy.classCorrect, confusions: confusions,
+      calibration: Calibration(confidences: answers.confidence, correct: answers.isCorrect))
   }
 
   /// The views of an image that the run looks at, a few of each kind.
@@ -97,18 +94,18 @@ struct RunAssessment {
       logits += try teacher.logits(ViewBatch(keys: part, renderer: renderer, on: execution))
         .logits.floats
     }
-    let said = Predictions(labels: student.labels, logits: logits, classes: student.classes)
+    let taught = Predictions(labels: student.labels, logits: logits, classes: student.classes)
     let divergence = meanDivergence(
-      Matrix(rows: keys.count, columns: said.classes, floats: student.logits),
-      target: softmax(Matrix(rows: keys.count, columns: said.classes, floats: logits)),
+      Matrix(rows: keys.count, columns: taught.classes, floats: student.logits),
+      target: softmax(Matrix(rows: keys.count, columns: taught.classes, floats: logits)),
       temperature: 1
     ).value
-    let agreed = zip(student.predicted, said.predicted).count { $0 == $1 }
+    let agreed = zip(student.predicted, taught.predicted).count { $0 == $1 }
     return RunEvaluation.Comparison(
       views: view.description, images: keys.count,
-      agreement: 100 * Double(agreed) / Double(keys.count), teacherTop1: said.top1,
-      studentTop1: student.top1, divergence: divergence,
-      teacher: Calibration(confidences: said.confidence, correct: said.isCorrect),
+      agreement: 100 * Double(agreed) / Double(keys.count), teacherTop1: taught.accuracy.top1,
+      studentTop1: student.accuracy.top1, divergence: divergence,
+      teacher: Calibration(confidences: taught.confidence, correct: taught.isCorrect),
       student: Calibration(confidences: student.confidence, correct: student.isCorrect))
   }
 

@@ -2,7 +2,7 @@ import Reporting
 
 /// The resolved, complete configuration of a run: its settings and the identity of what it was
 /// made from. Paths, thread counts and host names never enter it.
-package struct RunConfiguration: Sendable, Equatable {
+package struct RunConfiguration: Sendable {
   package let settings: Settings
   /// Hashes of the data set, the teacher or cache, and the starting weights, by name.
   package let inputs: [(name: String, value: String)]
@@ -11,8 +11,6 @@ package struct RunConfiguration: Sendable, Equatable {
     self.settings = settings
     self.inputs = inputs
   }
-
-  package static func == (a: Self, b: Self) -> Bool { a.yaml == b.yaml }
 
   /// The text of config.yaml; `--recipe` reads it back.
   package var yaml: String {

@@ -1,3 +1,4 @@
+import FileIO
 import Foundation
 package import Networks
 package import Reporting
@@ -10,7 +11,7 @@ package struct RunError: Error, CustomStringConvertible, Sendable {
     case otherConfiguration
     /// Another process trains in this directory.
     case locked
-    case cannotCreate, cannotWrite, diskFull, permission
+    case cannotCreate, diskFull, permission
     /// A file of the run is damaged.
     case malformed
   }
@@ -86,6 +87,33 @@ package final class RunDirectory {
     close(lock)
   }
 
+  /// Fails where the folder could not become or be that of a run of this configuration; makes nothing.
+  package static func check(_ path: String, for configuration: RunConfiguration) throws {
+    if try isDirectory(path) {
+      _ = try holds(configuration, path)
+      return
+    }
+    var parent = folder(of: path)
+    while try !isDirectory(parent) { parent = folder(of: parent) }
+    guard access(parent, W_OK | X_OK) == 0 else { throw uncreatable(path, code: errno) }
+  }
+
+  /// Refuses one folder for a run and for the cache that it fills.
+  static func requireOther(_ path: String, than cache: String) throws(RunError) {
+    let folders = [path, cache].map { URL(fileURLWithPath: $0).standardizedFileURL.path }
+    guard folders[0] != folders[1] else {
+      throw RunError(.cannotCreate, "\(path) is the folder of the cache; choose another --output")
+    }
+  }
+
+  /// Whether a process trains in this folder.
+  package static func isBusy(_ path: String) -> Bool {
+    let descriptor = open(path + "/.lock", O_RDONLY | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    return isLocked(descriptor)
+  }
+
   /// Refuses the folder of a run or of a cache for the output of something else.
   package static func requireOther(_ path: String) throws(RunError) {
     try requireNoCache(path)
@@ -150,11 +178,7 @@ package final class RunDirectory {
   ///
   /// - Throws: where it cannot be written.
   package func appendMetrics(_ line: JSONValue) throws {
-    let descriptor = open(metricsPath, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw NetworkError.writing(metricsPath, code: errno) }
-    defer { close(descriptor) }
-    try AtomicFile.write(Array((line.text + "\n").utf8), to: descriptor, path: metricsPath)
-    guard fsync(descriptor) == 0 else { throw NetworkError.writing(metricsPath, code: errno) }
+    try AtomicFile.append(Array((line.text + "\n").utf8), to: metricsPath)
     try refreshLogs()
   }
 
@@ -177,11 +201,11 @@ package final class RunDirectory {
   private static func takeLock(_ path: String) throws -> Int32 {
     let file = path + "/.lock"
     let descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw NetworkError.writing(file, code: errno) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      let code = errno
+    guard descriptor >= 0 else { throw FileError(writing: file, code: errno) }
+    let code = FileIO.takeLock(descriptor)
+    guard code == 0 else {
       close(descriptor)
-      guard code == EWOULDBLOCK else { throw NetworkError.writing(file, code: code) }
+      guard code == EWOULDBLOCK else { throw FileError(writing: file, code: code) }
       throw RunError(
         .locked,
         "\(path): another student-train works in this directory; wait for it, or choose "
@@ -191,25 +215,34 @@ package final class RunDirectory {
   }
 }
 
-/// Makes a directory and those above it; one that exists is left alone.
-package func makeDirectory(_ path: String) throws(RunError) {
+/// Whether a directory is there, not nothing; fails for a file, and for no name.
+private func isDirectory(_ path: String) throws(RunError) -> Bool {
   guard !path.isEmpty else { throw RunError(.cannotCreate, "the output directory has no name") }
   var isDirectory: ObjCBool = false
-  if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) {
-    guard isDirectory.boolValue else {
-      throw RunError(.cannotCreate, "\(path) is a file; choose another directory")
+  guard FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory) else {
+    return false
+  }
+  guard isDirectory.boolValue else {
+    throw RunError(.cannotCreate, "\(path) is a file; choose another directory")
+  }
+  return true
+}
+
+/// Makes a directory and those above it; one that exists is left alone.
+package func makeDirectory(_ path: String) throws {
+  if try isDirectory(path) { return }
+  do { try makeFolder(path) } catch {
+    _ = try isDirectory(error.path)
+    throw uncreatable(error.path, code: error.code)
+  }
+}
+
+private func uncreatable(_ path: String, code: Int32) -> RunError {
+  let kind: RunError.Kind =
+    switch code {
+    case EACCES, EPERM, EROFS: .permission
+    case ENOSPC, EDQUOT: .diskFull
+    default: .cannotCreate
     }
-    return
-  }
-  let parent = AtomicFile.folder(of: path)
-  if parent != path { try makeDirectory(parent) }
-  guard mkdir(path, 0o777) == 0 || errno == EEXIST else {
-    let kind: RunError.Kind =
-      switch errno {
-      case EACCES, EPERM, EROFS: .permission
-      case ENOSPC, EDQUOT: .diskFull
-      default: .cannotCreate
-      }
-    throw RunError(kind, "\(path): cannot be created: \(String(cString: strerror(errno)))")
-  }
+  return RunError(kind, "\(path): cannot be created: \(String(cString: strerror(code)))")
 }

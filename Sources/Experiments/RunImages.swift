@@ -1,6 +1,6 @@
 import Datasets
+import FileIO
 import Foundation
-import Networks
 
 /// The images of a run that trains on all that its cache held when it began: a file in the run's
 /// folder, one id a line as `--subset list:FILE` reads it, so that the same command goes on with

@@ -1,5 +1,5 @@
+import FileIO
 import Foundation
-import Networks
 import Reporting
 
 extension RunDirectory {
@@ -24,12 +24,6 @@ extension RunDirectory {
     guard common > 0, found.prefix(common) == bytes.prefix(common) else {
       return try AtomicFile.write(bytes, to: path)
     }
-    let descriptor = open(path, O_WRONLY | O_APPEND | O_CLOEXEC)
-    guard descriptor >= 0 else { throw NetworkError.writing(path, code: errno) }
-    defer { close(descriptor) }
-    guard ftruncate(descriptor, off_t(common)) == 0 else {
-      throw NetworkError.writing(path, code: errno)
-    }
-    try AtomicFile.write(Array(bytes.dropFirst(common)), to: descriptor, path: path)
+    try AtomicFile.append(Array(bytes.dropFirst(common)), to: path, behind: common)
   }
 }

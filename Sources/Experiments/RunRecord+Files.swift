@@ -1,5 +1,5 @@
+import FileIO
 import Foundation
-import Networks
 package import Reporting
 
 extension RunRecord {

@@ -14,6 +14,12 @@ func usage(_ read: () throws(DatasetError) -> Void) throws(SettingError) {
   do { try read() } catch { throw SettingError(.usage, error.description) }
 }
 
+/// Whether a setting is not there or says that there is nothing: `none`, or a number equal to it.
+func isNothing(_ text: String?, _ none: String) -> Bool {
+  guard let text, text != none else { return true }
+  return Double(text).map { $0 == Double(none) } ?? false
+}
+
 /// The shortest text that parses back: 5 and not 5.0.
 func plain(_ value: Double) -> String {
   value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : "\(value)"
@@ -32,7 +38,7 @@ func integer(
 }
 
 func integers(_ name: String, _ text: String) throws(SettingError) -> [Int] {
-  guard text != "none", !text.isEmpty else { return [] }
+  guard text != "none" else { return [] }
   var values: [Int] = []
   for part in text.split(separator: ",", omittingEmptySubsequences: false) {
     let item = part.trimmingPrefix(while: { $0 == " " })

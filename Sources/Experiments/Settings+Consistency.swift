@@ -1,9 +1,5 @@
+import Datasets
 import Distillation
-
-/// How the learning rate falls.
-package enum ScheduleName: String, CaseIterable, Sendable {
-  case multistep, cosine
-}
 
 extension Settings {
   /// Whether the settings that the method takes over from another one count.
@@ -14,15 +10,27 @@ extension Settings {
 
   /// Refuses settings that contradict each other or would do nothing in this run, and puts aside
   /// those of a recipe that a flag has overridden.
-  ///
-  /// - Parameter explicit: the keys that a flag or `--set` named; a contradiction of others alone is
-  ///   the recipe's.
-  package mutating func settle(explicit: Set<String>) throws(SettingError) {
-    try settleSchedule(explicit: explicit)
+  mutating func settle(by origins: SettingOrigins) throws(SettingError) {
+    let explicit = origins.explicit
+    try settleSchedule(explicit, origins.recipe)
+    if plainViews {
+      if explicit.contains("views"), let views, !views.plain {
+        throw SettingError(
+          .usage,
+          "views \(views) does not go with augment none, which shows plain views; leave it out")
+      }
+      if explicit.contains("sskd.feature_rounds") {
+        throw SettingError(
+          .usage,
+          "sskd.feature_rounds does not go with augment none, which has no rounds; leave it out")
+      }
+      featureRounds = nil
+    }
     if nesterov, momentum == 0 {
       throw SettingError(
-        explicit.isDisjoint(with: ["nesterov", "momentum"]) ? .recipe : .usage,
-        "nesterov is a form of the momentum, which is 0; give --momentum or leave it out")
+        .usage,
+        "nesterov is a form of the momentum, which is 0; give --momentum or leave it out",
+        about: ["nesterov", "momentum"])
     }
     if explicit.contains("temperature"), !method.needsTeacherLogits {
       throw SettingError(
@@ -45,28 +53,39 @@ extension Settings {
     }
   }
 
-  private mutating func settleSchedule(explicit: Set<String>) throws(SettingError) {
+  private mutating func settleSchedule(
+    _ explicit: Set<String>, _ recipe: [String: String]
+  ) throws(SettingError) {
+    // What a recipe says of one schedule is put aside where a flag has chosen the other.
+    let isRecipes = !explicit.contains("schedule")
     switch scheduleName {
     case .multistep:
-      if explicit.contains("min_lr") {
+      if explicit.contains("min_lr") || (isRecipes && minimumLearningRate != 0) {
         throw SettingError(
-          .usage, "min_lr is where a cosine ends; it goes with --schedule cosine")
+          .usage, "min_lr is where a cosine ends; it goes with --schedule cosine",
+          about: ["min_lr"])
       }
       minimumLearningRate = 0
     case .cosine:
       if let hint = method.ownDrops {
         throw SettingError(
-          explicit.isDisjoint(with: ["schedule", "method"]) ? .recipe : .usage,
-          "schedule=cosine does not go with \(method.rawValue): \(hint)")
+          .usage, "schedule=cosine does not go with \(method.rawValue): \(hint)",
+          about: ["schedule", "method"])
       }
-      if let key = ["lr_decay", "milestones"].first(where: explicit.contains) {
+      let steps = [("lr_decay", "1"), ("milestones", "none")].first { key, none in
+        let isSaid = explicit.contains(key) || (isRecipes && recipe[key] != nil)
+        return isSaid && !isNothing(SettingKey.named(key)?.write(self), none)
+      }
+      if let (key, _) = steps {
         throw SettingError(
-          .usage, "\(key) does not go with --schedule cosine, which has no steps; leave it out")
+          .usage, "\(key) does not go with --schedule cosine, which has no steps; leave it out",
+          about: [key])
       }
       guard minimumLearningRate <= learningRate else {
         throw SettingError(
-          explicit.isDisjoint(with: ["min_lr", "lr"]) ? .recipe : .usage,
-          "min_lr is \(plain(minimumLearningRate)), above the base rate of \(plain(learningRate))")
+          .usage,
+          "min_lr is \(plain(minimumLearningRate)), above the base rate of \(plain(learningRate))",
+          about: ["min_lr", "lr"])
       }
       milestones = []
       learningRateDecay = 1

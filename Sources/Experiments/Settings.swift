@@ -1,44 +1,14 @@
 package import Datasets
 package import Distillation
+import Networks
+
+/// How the learning rate falls.
+package enum ScheduleName: String, CaseIterable, Sendable {
+  case multistep, cosine
+}
 
 /// Every hyper-parameter of a run, resolved: what config.yaml holds and what a run is compared by.
 package struct Settings: Equatable, Sendable {
-  package struct CrossEntropy: Equatable, Sendable {
-    /// Of the effective number that weights the classes; 0 for no weights.
-    package var beta = 0.0
-    package var reweightFromEpoch = 0
-  }
-  package struct Hinton: Equatable, Sendable {
-    package var ceWeight = 0.1
-    package var kdWeight = 0.9
-  }
-  package struct Decoupled: Equatable, Sendable {
-    package var ceWeight = 1.0
-    package var alpha = 1.0
-    package var beta = 8.0
-    package var warmup = 20  // epochs
-  }
-  package struct Balanced: Equatable, Sendable {
-    package var alpha = 1.0
-    package var beta = 0.9999
-    package var reweightFromEpoch = 0
-  }
-
-  package struct Focal: Equatable, Sendable {
-    package var gamma = 1.0
-    /// Of the effective number that weights the classes; 0 for no weights.
-    package var beta = 0.0
-  }
-  package struct Margin: Equatable, Sendable {
-    package var maxMargin = 0.5
-    package var scale = 30.0
-    package var beta = 0.9999
-    package var reweightFromEpoch = 160
-  }
-  package struct Adjustment: Equatable, Sendable {
-    package var tau = 1.0
-  }
-
   package var method: MethodName
   package var student: String
   package var dataset: DatasetName
@@ -68,17 +38,17 @@ package struct Settings: Equatable, Sendable {
   package var plainViews = false  // --augment none
   package var mean: [Float]?
   package var std: [Float]?
-  package var ce = CrossEntropy()
-  package var kd = Hinton()
-  package var dkd = Decoupled()
-  package var bkd = Balanced()
+  package var ce = CrossEntropyMethod.Settings()
+  package var kd = KDMethod.Settings()
+  package var dkd = DKDMethod.Settings()
+  package var bkd = BKDMethod.Settings()
   package var sskd = StageByStageSettings()
   /// Rounds of weak views that SSKD compares features on; nil for all there are.
   package var featureRounds: Int?
   package var crld = CrossViewWeights()
-  package var focal = Focal()
-  package var ldam = Margin()
-  package var la = Adjustment()
+  package var focal = FocalMethod.Settings()
+  package var ldam = LDAMMethod.Settings()
+  package var la = LogitAdjustmentMethod.Settings()
 
   /// The published recipe of a method: BKD's own (methods' `train_student.py`) for it and the
   /// long-tail baselines that its code has, mdistiller's for every other.
@@ -92,8 +62,8 @@ package struct Settings: Equatable, Sendable {
       (milestones, warmupEpochs, weightDecay, temperature) = ([160, 180], 5, 2e-4, 2)
       bkd.reweightFromEpoch = dataset == .cifar10 ? 160 : 0
     } else {
-      let light = ["mobilenetv2", "shufflev1", "shufflev2"].contains(student.lowercased())
-      (epochs, batchSize, learningRate, learningRateDecay) = (240, 64, light ? 0.01 : 0.05, 0.1)
+      let isLight = Architecture.isLight(student)
+      (epochs, batchSize, learningRate, learningRateDecay) = (240, 64, isLight ? 0.01 : 0.05, 0.1)
       (milestones, warmupEpochs, weightDecay, temperature) = ([150, 180, 210], 0, 5e-4, 4)
     }
   }

@@ -1,5 +1,4 @@
 import Datasets
-import Networks
 import TeacherCache
 
 extension TrainingSession {
@@ -10,10 +9,11 @@ extension TrainingSession {
   ) throws -> (resolved: ResolvedSettings, cache: CacheReader?) {
     var cache: CacheReader?
     if case .cache(let path) = choice { cache = try CacheReader.open(path) }
-    let dataset = try cache.map { try DatasetName(parsing: $0.identity.dataset) }
+    let dataset = try cache?.datasetInfo.name
     let resolved = try ResolvedSettings(
       flags: flags, sets: sets, recipe: recipe, dataset: dataset)
-    for key in ["views", "view_seed"] where cache != nil && resolved.explicit.contains(key) {
+    let explicit = cache == nil ? [] : resolved.origins.explicit
+    for key in ["views", "view_seed"] where explicit.contains(key) {
       throw SettingError(
         .usage, "\(key) does not go with --cache: the views are the cache's; leave it out")
     }
@@ -31,7 +31,6 @@ extension TrainingSession {
   ) throws -> RunConfiguration {
     let (resolved, cache) = try resolve(choice, flags: flags, sets: sets, recipe: recipe)
     var settings = resolved.settings
-    settings.student = try Architecture.canonical(settings.student)
     if let cache {
       settings.viewSeed = cache.identity.viewSeed
       settings.views = nil

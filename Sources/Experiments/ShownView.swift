@@ -1,7 +1,7 @@
 package import Datasets
 import Distillation
+import FileIO
 import Foundation
-import Networks
 package import Reporting
 package import TeacherCache
 

@@ -46,18 +46,13 @@ package struct SweepPlan: Sendable {
     var concerned: Set<String> = []
     for recipe in recipes.isEmpty ? [nil] : recipes.map(Optional.some) {
       for chosen in methods.isEmpty ? [nil] : methods.map(Optional.some) {
-        let method = try chosen ?? recipe.flatMap { try settingOf($0, "method") }
+        let method =
+          try chosen ?? Self.value(of: "method", in: sets)
+          ?? recipe.flatMap { try settingOf($0, "method") }
         let borrowing = method.flatMap { MethodName(rawValue: $0.lowercased())?.borrowing }
-        var borrowed: Set<String> = []
-        if let borrowing {
-          let inRecipe = try recipe.flatMap { try settingOf($0, borrowing.switchKey) }
-          if isOn(borrowing, axes, recipe: inRecipe) { borrowed = borrowing.keys }
-        }
         func concerns(_ key: String) -> Bool {
           let owner = SettingKey.named(key)?.method
-          guard owner == nil || owner == method?.lowercased() || borrowed.contains(key) else {
-            return false
-          }
+          guard owner == nil || owner == method?.lowercased() else { return false }
           concerned.insert(key)
           return true
         }
@@ -75,6 +70,19 @@ package struct SweepPlan: Sendable {
           let short = isOwn ? axis.key.drop { $0 != "." }.dropFirst() : axis.key[...]
           combinations = combinations.crossed(
             with: axis.values, key: axis.key, shown: "\(short)=")
+        }
+        if let borrowing {
+          let inRecipe = try recipe.flatMap { try settingOf($0, borrowing.switchKey) }
+          combinations = combinations.flatMap { combination in
+            let on = Self.value(of: borrowing.switchKey, in: combination.sets) ?? inRecipe
+            guard on?.lowercased() == borrowing.value else { return [combination] }
+            var start = combination
+            start.sets += sets.filter { borrowing.keys.contains(Self.key($0)) }
+            concerned.formUnion(borrowing.keys)
+            return axes.filter { borrowing.keys.contains($0.key) }.reduce([start]) { all, axis in
+              all.crossed(with: axis.values, key: axis.key, shown: "\(axis.key)=")
+            }
+          }
         }
         for combination in combinations {
           let label = combination.parts.joined(separator: ", ")
@@ -95,12 +103,9 @@ package struct SweepPlan: Sendable {
     return runs
   }
 
-  /// Whether the setting that makes borrowed ones count has that value, or takes it in some run.
-  private func isOn(_ borrowing: BorrowedSettings, _ axes: [Axis], recipe: String?) -> Bool {
-    let key = borrowing.switchKey
-    let given = sets.last { Self.key($0) == key }.map { String($0.dropFirst(key.count + 1)) }
-    let values = axes.first { $0.key == key }?.values ?? [given ?? recipe ?? ""]
-    return values.contains { $0.lowercased() == borrowing.value }
+  /// What the last of some `key=value` texts says of a key.
+  private static func value(of key: String, in sets: [String]) -> String? {
+    sets.last { Self.key($0) == key }.map { String($0.dropFirst(key.count + 1)) }
   }
 
   /// The key of a `key=value` text.

@@ -25,7 +25,6 @@ package struct TrainingInputs {
   package let views: ViewSet
   package let featureViews: ViewSet
   package let viewSeed: UInt64
-  package let cacheID: String?
   /// Whose outputs the cache holds; nil without one.
   var cacheIdentity: CacheIdentity?
   /// What a cache that is only read holds.
@@ -44,8 +43,8 @@ extension TrainingInputs {
     let settings = resolved.settings
     let network = try Architecture.make(settings.student, classes: info.classes)
     // Flag or --set, then the file's metadata, then the recipe, then the method's recipe.
-    let explicitMean = resolved.explicit.contains("mean") ? settings.mean : nil
-    let explicitStd = resolved.explicit.contains("std") ? settings.std : nil
+    let explicitMean = resolved.origins.explicit.contains("mean") ? settings.mean : nil
+    let explicitStd = resolved.origins.explicit.contains("std") ? settings.std : nil
     var mean = settings.mean ?? settings.recipeNormalization.mean
     var std = settings.std ?? settings.recipeNormalization.std
     var identity = "seed"

@@ -3,6 +3,7 @@ import Distillation
 import Foundation
 import Networks
 package import Reporting
+import TeacherCache
 package import Tensors
 
 /// A run that was asked to stop and saved where it is.
@@ -42,8 +43,7 @@ package final class TrainingRun {
         images: inputs.images, normalization: inputs.normalization,
         rounds: RoundSchedule(views: inputs.views, plain: settings.plainViews),
         featureRounds: RoundSchedule(
-          views: inputs.featureViews,
-          plain: settings.plainViews || inputs.featureViews == ViewSet(plain: true)),
+          featureViews: inputs.featureViews, plain: settings.plainViews),
         batchSize: settings.batchSize, momentum: Float(settings.momentum),
         weightDecay: Float(settings.weightDecay), seed: settings.seed,
         featureNorm: settings.sskd.norm, nesterov: settings.nesterov,
@@ -206,9 +206,9 @@ package final class TrainingRun {
   private func weights(_ network: Classifier) -> SafeTensors {
     let normalization = inputs.normalization
     var metadata = [
-      "architecture": network.architecture, "dataset": inputs.data.info.name.rawValue,
+      "dataset": inputs.data.info.name.rawValue,
       "mean": normalization.mean.map { "\($0)" }.joined(separator: ","),
-      "std": normalization.std.map { "\($0)" }.joined(separator: ","), "format": "pt",
+      "std": normalization.std.map { "\($0)" }.joined(separator: ","),
     ]
     if network.givesCosines { metadata[LoadedNetwork.logitScaleKey] = "\(inputs.logitScale)" }
     return network.state(metadata: metadata)
@@ -269,7 +269,7 @@ package final class TrainingRun {
       ("few_top1", .optional(top1(accuracy, of: .few))),
       ("seconds", .number(seconds)),
       ("images_per_second", .number(Double(inputs.images.count * settings.epochs) / seconds)),
-      ("cache_id", inputs.cacheID.map(JSONValue.string) ?? .null),
+      ("cache_id", (inputs.cacheIdentity?.cacheID).map(JSONValue.string) ?? .null),
     ]
     if let top1 = accuracy.validationTop1 {
       members += [

@@ -1,4 +1,5 @@
 internal import CLMDB
+internal import FileIO
 internal import Glibc
 
 /// What LMDB or the operating system answered when it could not do what was asked.
@@ -24,11 +25,14 @@ package struct LMDBError: Error, Equatable, CustomStringConvertible {
     self.reason = reason
   }
 
-  package var description: String {
+  package var description: String { "\(path): \(message)" }
+
+  /// What went wrong, without the path.
+  package var message: String {
     if kind == .alreadyOpen {
-      return "\(path) is open already in this process; one environment is opened once"
+      return "open already in this process; one environment is opened once"
     }
-    return "\(path): \(reason ?? String(cString: mdb_strerror(code))) (code \(code))"
+    return "\(reason ?? String(cString: mdb_strerror(code))) (code \(code))"
   }
 
   /// Throws unless `code` is success. `EIO` asks `statvfs`, because LMDB reports a full disk so.
@@ -57,11 +61,6 @@ package struct LMDBError: Error, Equatable, CustomStringConvertible {
 
   /// Less than a mebibyte left counts as full: a failed write has given its own pages back.
   private static func hasSpace(_ path: String) -> Bool {
-    var status = statvfs()
-    guard statvfs(path, &status) == 0 else { return true }
-    // Some network file systems say 2^64 - 1 blocks for "no limit".
-    let (bytes, overflow) = UInt64(status.f_bavail)
-      .multipliedReportingOverflow(by: UInt64(status.f_frsize))
-    return overflow || bytes >= 1 << 20
+    freeBytes(at: path).map { $0 >= 1 << 20 } ?? true
   }
 }

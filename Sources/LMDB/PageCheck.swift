@@ -18,7 +18,10 @@ struct PageCheck: ~Copyable {
   private let fileBytes: Int
   private var pageBytes = 4096
   private var pages = 0
-  private var visited: [Bool] = []
+  /// Pages that something led to, and those that follow the first of a value. Neither takes memory for
+  /// pages that a file only claims to have.
+  private var entered: Set<Int> = []
+  private var runs: [Range<Int>] = []
   private var newestTransaction: UInt64 = 0
 
   /// Fails with `.notAnEnvironment`, `.wrongVersion` or `.corrupted` naming the page and what is
@@ -58,13 +61,13 @@ struct PageCheck: ~Copyable {
     let newest = first.transaction < second.transaction ? second : first
     pages = Int(newest.lastPage) + 1
     newestTransaction = newest.transaction
-    visited = [Bool](repeating: false, count: pages)
     for table in try walk(newest.main, .tables).tables { _ = try walk(table, .values) }
     if forWriting {
       for page in try walk(newest.free, .freePages).pages {
         _ = try enter(page, from: newest.free.page)
       }
     }
+    try requireApart()
   }
 
   private func meta(_ number: Int, at offset: Int) throws(LMDBError) -> Meta {
@@ -194,8 +197,20 @@ struct PageCheck: ~Copyable {
     else {
       throw fault(first, "a value of \(size) bytes does not lie in the \(count) pages from here")
     }
-    for page in first + 1..<first + count { _ = try enter(UInt64(page), from: first) }
+    runs.append(first + 1..<first + count)
     return first
+  }
+
+  /// No page belongs to two values, or to a value and a tree.
+  private func requireApart() throws(LMDBError) {
+    var end = 0
+    for run in (entered.map { $0..<$0 + 1 } + runs).sorted(by: { $0.lowerBound < $1.lowerBound })
+    where !run.isEmpty {
+      guard run.lowerBound >= end else {
+        throw fault(run.lowerBound, "it is led to twice")
+      }
+      end = run.upperBound
+    }
   }
 
   /// Takes a page, which nothing else may lead to, so that no walk goes in circles.
@@ -204,15 +219,21 @@ struct PageCheck: ~Copyable {
       throw fault(parent, "it leads to page \(number) of \(pages)")
     }
     let page = Int(number)
-    guard !visited[page] else { throw fault(parent, "page \(page) is led to twice") }
-    visited[page] = true
+    guard entered.insert(page).inserted else {
+      throw fault(parent, "page \(page) is led to twice")
+    }
     return page
   }
 
   private func read(_ count: Int, at offset: Int, page: Int) throws(LMDBError) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: count)
     let found = bytes.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, count, offset) }
-    if found < 0 { try LMDBError.check(errno, path) }
+    if found < 0 {
+      let code = errno
+      // Nothing is written here, so that no full disk can be behind it.
+      if code == EIO { throw LMDBError(kind: .input, code: code, path: path) }
+      try LMDBError.check(code, path)
+    }
     guard found == count else { throw fault(page, "the file ends before it does") }
     return bytes
   }

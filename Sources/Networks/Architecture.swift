@@ -7,7 +7,7 @@ package enum Architecture {
   package static func make(_ name: String, classes: Int) throws(NetworkError) -> Classifier {
     precondition(classes >= 2, "a classifier needs at least two classes, not \(classes)")
     let canonical = try canonical(name)
-    guard let entry = registry.first(where: { $0.name == canonical }) else {
+    guard let entry = entry(canonical) else {
       preconditionFailure("\(canonical) is not in the registry")
     }
     return entry.family.classifier(canonical, classes: classes)
@@ -15,12 +15,19 @@ package enum Architecture {
 
   /// The name as the registry spells it: case does not matter, nor does - in place of _.
   package static func canonical(_ name: String) throws(NetworkError) -> String {
-    if let found = names.first(where: { folded($0) == folded(name) }) { return found }
+    if let found = entry(name) { return found.name }
     let near = nearest(to: folded(name), in: names)
     throw NetworkError(
       .unknownName,
       "there is no network \"\(name)\"; nearest: \(near.joined(separator: ", ")); "
         + "all: \(names.joined(separator: ", "))")
+  }
+
+  /// Whether it is one of the light networks, which mdistiller trains at a fifth of the rate of others.
+  package static func isLight(_ name: String) -> Bool { entry(name)?.isLight ?? false }
+
+  private static func entry(_ name: String) -> Entry? {
+    registry.first { folded($0.name) == folded(name) }
   }
 
   private static func folded(_ name: String) -> String {
@@ -30,6 +37,7 @@ package enum Architecture {
   private struct Entry: Sendable {
     let name: String
     let family: any NetworkFamily
+    var isLight = false
   }
 
   private static let registry: [Entry] =
@@ -57,9 +65,9 @@ package enum Architecture {
       Entry(name: "vgg\(depth)", family: VGG(convolutions: convolutions))
     }
     + [
-      Entry(name: "MobileNetV2", family: MobileNetV2()),
-      Entry(name: "ShuffleV1", family: ShuffleNetV1()),
-      Entry(name: "ShuffleV2", family: ShuffleNetV2()),
+      Entry(name: "MobileNetV2", family: MobileNetV2(), isLight: true),
+      Entry(name: "ShuffleV1", family: ShuffleNetV1(), isLight: true),
+      Entry(name: "ShuffleV2", family: ShuffleNetV2(), isLight: true),
       Entry(name: "ResNet18", family: FourStageResNet(blocks: [2, 2, 2, 2], block: .basic)),
       Entry(name: "ResNet50", family: FourStageResNet(blocks: [3, 4, 6, 3], block: .bottleneck)),
     ]

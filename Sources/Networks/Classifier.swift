@@ -88,6 +88,16 @@ package final class Classifier {
     return NetworkOutput(logits: last == nil ? x : nil, features: features)
   }
 
+  /// A pass in inference mode from the images, N×H×W×3 and normalised, to the logits, N×classes, with the
+  /// features at the taps in `kept`, N×H×W×C.
+  package func infer(
+    _ images: Tensor, keeping kept: Set<String> = [], on execution: Execution
+  ) -> (logits: Tensor, features: [String: Tensor]) {
+    let output = forward(images, training: 0..<0, keeping: kept, on: execution)
+    guard let logits = output.logits else { preconditionFailure("a whole pass gives logits") }
+    return (logits, output.features)
+  }
+
   /// Adds this batch's gradients to the parameters of the trained parts.
   ///
   /// Belongs to the last training forward that has none yet, and goes back through its training

@@ -1,7 +1,8 @@
 /// The names that need the fewest insertions, deletions and substitutions to become `name`
-/// (Levenshtein), at most `limit`, nearest first; only those at the least distance or one more.
-func nearest(to name: String, in names: [String], limit: Int = 3) -> [String] {
-  let target = Array(name.utf8)
+/// (Levenshtein, of small letters), at most `limit`, nearest first; only those at the least distance or
+/// one more.
+package func nearest(to name: String, in names: [String], limit: Int = 3) -> [String] {
+  let target = Array(name.lowercased().utf8)
   let ranked = names.enumerated()
     .map { (distance: editDistance(target, Array($1.lowercased().utf8)), index: $0, name: $1) }
     .sorted { ($0.distance, $0.index) < ($1.distance, $1.index) }

@@ -11,12 +11,8 @@ package struct NetworkError: Error, CustomStringConvertible, Equatable {
     case mismatch
     /// No network has this name.
     case unknownName
-    /// The operating system does not allow reading or writing here.
+    /// The operating system does not allow reading here.
     case permission
-    /// The file cannot be created or written.
-    case cannotWrite
-    /// The disk or the quota is full.
-    case diskFull
   }
 
   package let kind: Kind
@@ -29,21 +25,6 @@ package struct NetworkError: Error, CustomStringConvertible, Equatable {
 }
 
 extension NetworkError {
-  /// The error for a failed system call while writing `path`; the kind follows from `code`.
-  package static func writing(_ path: String, code: Int32) -> NetworkError {
-    let reason = String(cString: strerror(code))
-    switch code {
-    case ENOSPC, EDQUOT:
-      return NetworkError(
-        .diskFull, "\(path): \(reason); free some space or choose another folder, then run again")
-    case EACCES, EPERM, EROFS:
-      return NetworkError(
-        .permission, "\(path): cannot be written: \(reason); check the folder's permissions")
-    default:
-      return NetworkError(.cannotWrite, "\(path): cannot be written: \(reason)")
-    }
-  }
-
   /// The error for a failed system call while reading `path`; the kind follows from `code`.
   static func reading(_ path: String, code: Int32) -> NetworkError {
     let reason = String(cString: strerror(code))

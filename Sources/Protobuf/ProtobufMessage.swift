@@ -14,11 +14,13 @@ package struct ProtobufMessage: Sendable {
     varint(UInt64(bitPattern: Int64(value)))
   }
 
+  /// Adds a double.
   package mutating func add(_ field: Int, _ value: Double) {
     key(field, wireType: 1)
     append(value.bitPattern.littleEndian)
   }
 
+  /// Adds a float.
   package mutating func add(_ field: Int, _ value: Float) {
     key(field, wireType: 5)
     append(value.bitPattern.littleEndian)
@@ -29,12 +31,14 @@ package struct ProtobufMessage: Sendable {
     add(field, Array(text.utf8))
   }
 
+  /// Adds bytes.
   package mutating func add(_ field: Int, _ data: [UInt8]) {
     key(field, wireType: 2)
     varint(UInt64(data.count))
     bytes.append(contentsOf: data)
   }
 
+  /// Adds a message inside this one.
   package mutating func add(_ field: Int, _ message: ProtobufMessage) {
     add(field, message.bytes)
   }

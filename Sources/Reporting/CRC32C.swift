@@ -4,6 +4,7 @@ package enum CRC32C {
     (0..<8).reduce(UInt32(index)) { crc, _ in crc >> 1 ^ (crc & 1 == 1 ? 0x82F6_3B78 : 0) }
   }
 
+  /// The checksum of all of `bytes`.
   package static func checksum(_ bytes: some Sequence<UInt8>) -> UInt32 {
     ~bytes.reduce(~UInt32(0)) { crc, byte in
       crc >> 8 ^ table[Int(UInt8(truncatingIfNeeded: crc) ^ byte)]

@@ -1,3 +1,4 @@
+internal import FileIO
 internal import Protobuf
 
 /// A run's numbers as TensorBoard reads them: a pure function of its metrics and its configuration,
@@ -73,12 +74,8 @@ package enum EventFile {
   }
 
   private static func record(_ event: ProtobufMessage) -> [UInt8] {
-    let length = littleEndian(UInt64(event.bytes.count))
-    return length + littleEndian(CRC32C.masked(length)) + event.bytes
-      + littleEndian(CRC32C.masked(event.bytes))
-  }
-
-  private static func littleEndian(_ value: some FixedWidthInteger) -> [UInt8] {
-    withUnsafeBytes(of: value.littleEndian) { Array($0) }
+    let length = [UInt8](littleEndian: UInt64(event.bytes.count))
+    return length + [UInt8](littleEndian: CRC32C.masked(length)) + event.bytes
+      + [UInt8](littleEndian: CRC32C.masked(event.bytes))
   }
 }

@@ -14,6 +14,7 @@ package indirect enum JSONValue: Sendable {
   case array([JSONValue])
   case object([(String, JSONValue)])
 
+  /// The number, or null without one.
   package static func optional(_ value: Double?) -> JSONValue {
     value.map(JSONValue.number) ?? .null
   }
@@ -49,7 +50,8 @@ package indirect enum JSONValue: Sendable {
       case "\n": result += "\\n"
       case "\r": result += "\\r"
       case "\t": result += "\\t"
-      case _ where scalar.value < 0x20:
+      // The second range must not be escaped, but moves a terminal's cursor.
+      case _ where scalar.value < 0x20 || (0x7F..<0xA0).contains(scalar.value):
         result += String(format: "\\u%04x", scalar.value)
       default: result.unicodeScalars.append(scalar)
       }

@@ -1,7 +1,9 @@
+import FileIO
 import Foundation
 
 /// Progress on standard error: one live line on a terminal, at most ten times a second; plain lines
-/// elsewhere, at most one every thirty seconds.
+/// elsewhere, at most one every thirty seconds. The live line goes with this object, so that the message
+/// of an error stands on a line of its own.
 package final class ProgressLine {
   private let live: Bool
   private let quiet: Bool
@@ -14,6 +16,8 @@ package final class ProgressLine {
     live = isatty(STDERR_FILENO) == 1 && terminal != "dumb"
     self.quiet = quiet
   }
+
+  deinit { clear() }
 
   /// Shows where the work is; skipped if the last line is recent.
   ///
@@ -44,7 +48,7 @@ package final class ProgressLine {
   package func note(_ text: String) {
     guard !quiet else { return }
     clear()
-    write(text + "\n")
+    write(withoutControls(text) + "\n")
   }
 
   /// Removes the live line.
@@ -55,14 +59,14 @@ package final class ProgressLine {
 
   private func rewrite(_ text: String) {
     // A line that wraps could not be overwritten.
-    let line = String(text.prefix(max(terminalWidth() - 1, 20)))
+    let line = String(text.prefix(max(terminalWidth() - 1, 1)))
     write("\r" + line + "\u{1b}[K")
     shownWidth = line.count
   }
 
   /// A log that takes no more is no reason to lose the work.
   private func write(_ text: String) {
-    _ = writeAll(text, to: STDERR_FILENO)
+    writeAll(text, to: STDERR_FILENO)
   }
 
   private func terminalWidth() -> Int {

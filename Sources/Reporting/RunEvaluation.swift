@@ -31,6 +31,7 @@ package struct RunEvaluation: Codable, Sendable {
     }
   }
 
+  /// How many test images of a class were taken for another.
   package struct Confusion: Codable, Equatable, Sendable {
     package let label: Int
     package let predicted: Int

@@ -50,6 +50,22 @@ func progressText(_ done: Int, of total: Int, _ what: String, seconds: Double) -
     + "\(grouped(Int(rate))) \(what)/s"
 }
 
+/// The text with control characters but line ends and tabs spelt out: what a file says of itself does
+/// not move a terminal's cursor.
+package func withoutControls(_ text: String) -> String {
+  let isControl = { (scalar: Unicode.Scalar) in
+    (scalar.value < 32 && scalar != "\n" && scalar != "\t") || (127..<160).contains(scalar.value)
+  }
+  guard text.unicodeScalars.contains(where: isControl) else { return text }
+  return text.unicodeScalars.reduce(into: "") { result, scalar in
+    if isControl(scalar) {
+      result += scalar.escaped(asASCII: true)
+    } else {
+      result.unicodeScalars.append(scalar)
+    }
+  }
+}
+
 /// A text as a POSIX shell takes it for one word.
 package func shellWord(_ text: String) -> String {
   let isPlain = text.allSatisfy {

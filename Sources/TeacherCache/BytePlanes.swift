@@ -1,4 +1,5 @@
 internal import CZstd
+internal import FileIO
 
 /// Numbers split into planes of bytes, each compressed for itself where that makes it smaller.
 ///

@@ -1,11 +1,6 @@
 internal import CXXHash
 
-/// Little-endian numbers at the end of a byte array.
 extension [UInt8] {
-  mutating func append(littleEndian value: some FixedWidthInteger) {
-    Swift.withUnsafeBytes(of: value.littleEndian) { append(contentsOf: $0) }
-  }
-
   /// Seven bits a byte, low bits first, the top bit set on all but the last.
   mutating func append(variableLength value: UInt32) {
     var rest = value
@@ -14,6 +9,14 @@ extension [UInt8] {
       rest >>= 7
     }
     append(UInt8(rest))
+  }
+}
+
+extension FixedWidthInteger {
+  /// The number that `append(littleEndian:)` wrote as these bytes.
+  @inline(__always)
+  init(littleEndianBytes bytes: some BidirectionalCollection<UInt8>) {
+    self = bytes.reversed().reduce(0) { $0 << 8 | Self($1) }
   }
 }
 

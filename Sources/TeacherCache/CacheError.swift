@@ -4,6 +4,8 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
   case notACache(path: String)
   /// Units without the manifest that lists them.
   case noManifest(path: String, units: Int)
+  /// A unit that the manifest of the cache at `path` lists and that is not there.
+  case lostUnit(path: String, UnitEntry)
   /// A record that the cache does not hold.
   case missing(what: String, path: String)
   /// An identity field differs from what the caller needs.
@@ -38,6 +40,10 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
       "\(path) has no manifest.json, but \(units) \(units == 1 ? "entry" : "entries") in units/; "
         + "finish teacher-dump copy if it was that, put the manifest back from a copy, or choose "
         + "another directory (to begin anew in this one, move units/ away)"
+    case .lostUnit(let path, let unit):
+      "the cache \(path) has lost its unit \(unit.path), which held \(unit.held); if the cache is still "
+        + "being copied, let that finish; else put the unit back from a copy, or let a teacher-dump that "
+        + "asks for all of it make it again"
     case .missing(let what, let path):
       "the cache \(path) does not hold \(what); teacher-dump info says what it "
         + "holds, teacher-dump adds to it"
@@ -58,7 +64,8 @@ package enum CacheError: Error, Equatable, CustomStringConvertible {
     case .locked(let path, let holder):
       "\(path) is being written by \(holder); wait for it or stop it, then run this again"
     case .diskFull(let path, let free, let records):
-      "disk full on \(path) (\(free) bytes free), \(records) records of this unit are safe; "
+      "disk full on \(path), or a quota (\(free) bytes free)"
+        + (records > 0 ? ", \(records) records of this unit are safe; " : "; ")
         + "free some space and run the same command to continue"
     case .permission(let path):
       "no permission for \(path); ask its owner or choose another directory"

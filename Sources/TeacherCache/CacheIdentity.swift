@@ -1,4 +1,5 @@
 internal import Crypto
+internal import FileIO
 
 /// How logits are stored; see `LogitQuantizer` for the arithmetic to the bit.
 package enum LogitCodec: String, Codable, CaseIterable, Sendable {
@@ -17,17 +18,6 @@ package enum LogitCodec: String, Codable, CaseIterable, Sendable {
     case .q8: 0.12
     case .coarse: 0.25
     case .fp32, .fp16: nil
-    }
-  }
-
-  /// The L1 error of the gradient of T²·KL at every temperature: Δ/2, for `fp16` the rounding of
-  /// rows whose range is below 32.
-  package var gradientErrorBound: Double {
-    switch self {
-    case .fp32: 0
-    case .fp16: 0.0078125
-    case .q8: 0.06
-    case .coarse: 0.125
     }
   }
 }
@@ -127,10 +117,4 @@ package struct CacheIdentity: Codable, Equatable, Sendable {
       ("featurePrecision", .text(featurePrecision.rawValue)),
     ]
   }
-}
-
-/// Lower-case hex digits of bytes.
-func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-  let digits = Array("0123456789abcdef")
-  return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
 }

@@ -1,4 +1,4 @@
-package import Datasets
+internal import Datasets
 internal import FoundationEssentials
 
 /// One sealed unit as the manifest lists it.
@@ -33,14 +33,24 @@ package struct UnitEntry: Codable, Equatable, Sendable {
   /// merge cut.
   package let codingError: CodingError?
 
+  /// What it holds, in words: `weak:0-3 and features stage2, stage3 (weak:0) of 4096 images from 8192 on`.
+  var held: String {
+    let text = { (views: ViewRanges) in
+      views.kinds.sorted { $0.key.rawValue < $1.key.rawValue }
+        .map { kind, rounds in kind == .plain ? "plain" : "\(kind.name):\(rounds)" }
+        .joined(separator: ", ")
+    }
+    let taps = Dictionary(grouping: features) { text($0.views) }
+      .mapValues { $0.map(\.shape.tap).joined(separator: ", ") }
+    let parts =
+      (records > 0 ? [text(logits)] : [])
+      + taps.sorted { $0.key < $1.key }.map { "features \($0.value) (\($0.key))" }
+    return parts.joined(separator: " and ")
+      + " of \(images.count) images from \(images.ranges.first?.lowerBound ?? 0) on"
+  }
+
   /// Logits and features in the unit.
   var allRecords: Int { records + featureRecords }
-
-  /// Whether the unit holds logits or, with a tap, features of a view of an image.
-  package func holds(_ image: Int, _ view: View, tap: String? = nil) -> Bool {
-    let views = tap.map { name in features.first { $0.shape.tap == name }?.views } ?? logits
-    return images.contains(image) && (views?.contains(view) ?? false)
-  }
 }
 
 extension [UnitEntry] {
@@ -54,8 +64,8 @@ package struct CacheManifest: Codable, Equatable, Sendable {
   static let lmdbFormat = "0.9"
   private static let byteLimit = 64 << 20
   private static let unitLimit = 100_000
-  /// Of one unit's file: sums over all units stay below 2^63.
-  fileprivate static let unitByteLimit = 1 << 46
+  /// Of one unit's file: sums over all units, also of logits and features, stay below 2^63.
+  static let unitByteLimit = 1 << 45
 
   package let format: String
   package let version: Int
@@ -90,8 +100,13 @@ package struct CacheManifest: Codable, Equatable, Sendable {
 
   /// Reads and checks the manifest of the cache at `directory`.
   static func read(from directory: String) throws(CacheError) -> CacheManifest {
+    guard !directory.isEmpty else { throw .notACache(path: "\"\"") }
     let path = directory + "/" + fileName
-    guard try FileSystem.kind(of: path) == .file else {
+    let kind: FileSystem.Kind
+    do { kind = try FileSystem.kind(of: path) } catch .uncreatable {
+      throw .notACache(path: directory)
+    }
+    guard kind == .file else {
       try requireNoUnits(in: directory)
       throw .notACache(path: directory)
     }
@@ -145,17 +160,26 @@ package struct CacheManifest: Codable, Equatable, Sendable {
     }
   }
 
-  /// Without the units whose folders were deleted, which is how damaged ones are given up: they are
-  /// made again.
-  func withoutDeleted(in directory: String) throws(CacheError) -> CacheManifest {
-    var manifest = self
+  /// The manifest without the units that are not there, and those: damaged units are given up by
+  /// deleting them, and a copy of the cache that is still under way has not brought all.
+  func withoutLost(
+    in directory: String
+  ) throws(CacheError) -> (manifest: CacheManifest, lost: [UnitEntry]) {
+    var (manifest, lost) = (self, [UnitEntry]())
     manifest.units = []
     for unit in units {
-      if try FileSystem.kind(of: directory + "/" + unit.path) != .absent {
+      if try FileSystem.kind(of: directory + "/" + unit.path + "/data.mdb") == .absent {
+        lost.append(unit)
+      } else {
         manifest.units.append(unit)
       }
     }
-    return manifest
+    return (manifest, lost)
+  }
+
+  /// Refuses a cache that lacks a unit's file, or has one of another size.
+  func requireFiles(in directory: String) throws(CacheError) {
+    for entry in units { try UnitReader.checkFile(entry, directory + "/" + entry.path) }
   }
 
   /// Replaces the manifest of `directory` as a whole.

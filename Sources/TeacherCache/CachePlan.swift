@@ -9,21 +9,23 @@ package struct CachePlan: Sendable {
   /// Reads the manifest at `directory`, if there is one, and plans what is missing as
   /// `CacheWriter.missing` does. Units that were begun but not sealed count as missing.
   ///
-  /// - Throws: `.mismatch` where the cache was made from something else.
+  /// - Throws: `.mismatch` where the cache was made from something else; `.lostUnit` as
+  ///   `CacheWriter.missing` does.
   package init(
     _ directory: String, identity: CacheIdentity, images: [Int], views: [View], taps: [TapShape],
     featureViews: [View]
   ) throws(CacheError) {
+    var lost: [UnitEntry] = []
     if try FileSystem.kind(of: directory + "/" + CacheManifest.fileName) == .absent {
       manifest = nil
     } else {
       let manifest = try CacheManifest.read(from: directory)
       try identity.require(manifest.identity)
-      self.manifest = try manifest.withoutDeleted(in: directory)
+      (self.manifest, lost) = try manifest.withoutLost(in: directory)
     }
     work = try Self.work(
-      identity, manifest?.units ?? [], images: images, views: views, taps: taps,
-      featureViews: featureViews)
+      identity, manifest?.units ?? [], lost: lost, in: directory, images: images, views: views,
+      taps: taps, featureViews: featureViews)
   }
 
   /// What the cache holds once the work is done.
@@ -34,22 +36,39 @@ package struct CachePlan: Sendable {
   /// (image, view) pairs that the teacher must be evaluated on.
   package var views: Int { work.reduce(0) { $0 + $1.images.count * $1.requests.count } }
 
-  /// What `units` lack, cut into units.
+  /// What `units` lack, cut into units; it must bring back all of the `lost` ones.
   static func work(
-    _ identity: CacheIdentity, _ units: [UnitEntry], images: [Int], views: [View],
-    taps: [TapShape], featureViews: [View]
+    _ identity: CacheIdentity, _ units: [UnitEntry], lost: [UnitEntry], in directory: String,
+    images: [Int], views: [View], taps: [TapShape], featureViews: [View]
   ) throws(CacheError) -> [WorkUnit] {
     for tap in taps {
       precondition(RecordTable.isTapName(tap.tap), "\(tap.tap) is no name of a tap")
     }
-    try units.require(taps)
-    return UnitPlan(
+    try (units + lost).require(taps)
+    let work = UnitPlan(
       identity: identity, units: units, views: views, taps: taps, featureViews: featureViews
     ).missing(images)
+    try (units + work.map(UnitEntry.init(planned:))).require(lost, in: directory)
+    return work
   }
 }
 
 extension [UnitEntry] {
+  /// Fails with `.lostUnit` unless these hold all that `lost` units of the cache at `directory` held.
+  func require(_ lost: [UnitEntry], in directory: String) throws(CacheError) {
+    for entry in lost where !holdAll(of: entry) {
+      throw .lostUnit(path: directory, entry)
+    }
+  }
+
+  /// Whether these hold all that another unit holds, or held.
+  func holdAll(of entry: UnitEntry) -> Bool { lacking(of: entry).isEmpty }
+
+  /// What another unit holds, or held, and these do not, in units of this cache.
+  func lacking(of entry: UnitEntry) -> [WorkUnit] {
+    UnitPlan(entry, units: self).missing(entry.images.numbers)
+  }
+
   /// Fails with `.mismatch` where one of these taps has another shape here.
   func require(_ taps: [TapShape]) throws(CacheError) {
     let shapes = Dictionary(
@@ -59,6 +78,30 @@ extension [UnitEntry] {
       guard let found = shapes[tap.tap], found != tap else { continue }
       throw .mismatch(
         field: "shape of tap \(tap.tap)", expected: text(tap), found: text(found))
+    }
+  }
+}
+
+extension CacheReader {
+  /// Fails with `.mismatch` unless the cache was made of such images, with `.corrupt` where it names
+  /// images or crops that they do not have.
+  ///
+  /// - Parameters:
+  ///   - count: how many images there are.
+  ///   - hash: of their content.
+  package func require(_ info: DatasetInfo, count: Int, hash: String) throws(CacheError) {
+    try identity.require(info, hash: hash)
+    for unit in manifest.units {
+      let last = unit.images.ranges.last?.upperBound ?? 0
+      let crops = ([unit.logits] + unit.features.map(\.views)).compactMap {
+        $0.kinds[.crop]?.ranges.last?.upperBound
+      }
+      guard last < count, crops.allSatisfy({ $0 < info.weakViews }) else {
+        throw .corrupt(
+          path: directory + "/" + CacheManifest.fileName,
+          reason: "\(unit.path) holds \(unit.held), of \(count) images with \(info.weakViews) crops"
+        )
+      }
     }
   }
 }

@@ -1,4 +1,4 @@
-package import Datasets
+internal import Datasets
 
 /// Figures about a whole cache, from its manifest and its units' directories.
 package struct CacheInfo: Sendable {
@@ -21,7 +21,8 @@ package struct CacheInfo: Sendable {
   package let logitBytesPerView: Double
   /// How many times smaller that is than the raw fp32 logits.
   package let logitRatio: Double
-  /// L1 error of the gradient of T²·KL at every T: Δ/2.
+  /// The most that the gradient of T²·KL can be off by in L1, at every T: Δ/2; without a step the
+  /// largest error of a logit, of which it is as much.
   package let logitErrorBound: Double
   /// Largest |decoded − z| when they were written.
   package let largestLogitError: Double
@@ -42,6 +43,7 @@ extension CacheReader {
   package var info: CacheInfo {
     let records = manifest.units.reduce(0) { $0 + $1.records }
     let logitBytes = units.reduce(0) { $0 + $1.logitBytes }
+    let largestError = manifest.units.map(\.logitError).max() ?? 0
     let perView = records == 0 ? 0 : Double(logitBytes) / Double(records)
     var kinds: [String: Set<Int>] = [:]
     for unit in manifest.units {
@@ -59,41 +61,11 @@ extension CacheReader {
         in: directory, listed: Set(manifest.units.map(\.path))),
       bytes: manifest.units.reduce(0) { $0 + $1.bytes }, logitBytesPerView: perView,
       logitRatio: perView == 0 ? 0 : Double(identity.classes * 4) / perView,
-      logitErrorBound: identity.logits.gradientErrorBound,
-      largestLogitError: manifest.units.map(\.logitError).max() ?? 0,
+      logitErrorBound: identity.logits.step.map { $0 / 2 } ?? largestError,
+      largestLogitError: largestError,
       codingError: manifest.units.compactMap(\.codingError).reduce(CodingError(), +),
       kernelLevels: Set(
         manifest.units.flatMap { KernelLevels(text: $0.kernelLevel).names }
       ).sorted())
-  }
-
-  /// The views whose logits every image of the cache has: rounds count from 0 without a gap;
-  /// `crops` says that as many crops as there are anywhere are there for each image.
-  package var views: ViewSet {
-    let numbers = commonRounds()
-    let leading = { (kind: ViewKind) in
-      numbers[kind].flatMap { $0.ranges.first { $0.lowerBound == 0 } }.map { $0.upperBound + 1 }
-        ?? 0
-    }
-    let crops = manifest.units.compactMap { $0.logits.kinds[.crop]?.ranges.last?.upperBound }.max()
-    return ViewSet(
-      plain: leading(.plain) > 0, weak: leading(.weak), strong: leading(.strong),
-      crops: crops.map { leading(.crop) == $0 + 1 } ?? false)
-  }
-
-  private func commonRounds() -> [ViewKind: IndexRanges] {
-    var common: [ViewKind: Set<Int>]?
-    for holders in contents.holders.distinct {
-      var rounds: [ViewKind: Set<Int>] = [:]
-      for index in holders {
-        for (kind, ranges) in manifest.units[index].logits.kinds {
-          rounds[kind, default: []].formUnion(ranges.numbers)
-        }
-      }
-      common =
-        common?.merging(rounds) { $0.intersection($1) }.filter { rounds[$0.key] != nil }
-        ?? rounds
-    }
-    return (common ?? [:]).mapValues { IndexRanges($0) }
   }
 }

@@ -15,6 +15,7 @@ extension CacheReader {
     _ directory: String, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(CacheError) -> VerifyReport {
     let manifest = try CacheManifest.read(from: directory)
+    try manifest.requireFiles(in: directory)
     let total = manifest.units.allRecords
     var report = VerifyReport()
     var seen = RecordOverlap()
@@ -23,7 +24,6 @@ extension CacheReader {
       if let other = seen.add(entry) {
         throw .corrupt(path: path, reason: "it holds records that \(other) holds too")
       }
-      try UnitReader.checkFile(entry, path)
       guard try FileSystem.sha256(of: path + "/data.mdb") == entry.sha256 else {
         throw .corrupt(path: path, reason: "data.mdb has another SHA-256 than the manifest says")
       }
@@ -104,7 +104,7 @@ struct UnitWalk {
             guard expected.next() == key else {
               throw MalformedRecord(reason: "the manifest expects another record here")
             }
-            let view = try block.view(index, round: key.round)
+            let view = try block.view(index)
             sum.add(logits: view, key: key, label: header.label)
           }
         } catch { throw unit.corrupt(key, error) }

@@ -8,7 +8,6 @@ package struct CachedView: Sendable {
   package let logits: [Float]
   /// Max softmax at temperature 1: as the teacher gave it, to 1/4096 or better.
   package let confidence: Float
-  package let features: [TapShape]
 }
 
 /// A cache open for reading, by any number of threads at once.
@@ -29,15 +28,28 @@ package final class CacheReader: Sendable {
   package static func open(
     _ directory: String, ordered: Bool = false
   ) throws(CacheError) -> CacheReader {
-    try CacheReader(directory, ordered)
+    try CacheReader(directory, CacheManifest.read(from: directory), ordered)
   }
 
-  private init(_ directory: String, _ ordered: Bool) throws(CacheError) {
-    manifest = try CacheManifest.read(from: directory)
+  /// Opens what a writer of the cache has found or sealed; the units of an `earlier` reader stay open.
+  static func open(
+    _ writer: CacheWriter, behind earlier: CacheReader? = nil
+  ) throws(CacheError) -> CacheReader {
+    try CacheReader(writer.directory, writer.manifest, false, open: earlier?.units ?? [])
+  }
+
+  private init(
+    _ directory: String, _ manifest: CacheManifest, _ ordered: Bool, open: [UnitReader] = []
+  ) throws(CacheError) {
+    self.manifest = manifest
     self.directory = directory
     var units: [UnitReader] = []
     for entry in manifest.units {
-      units.append(try UnitReader(entry, in: directory, ordered: ordered))
+      if let unit = open.first(where: { $0.entry.path == entry.path && $0.entry == entry }) {
+        units.append(unit)
+      } else {
+        units.append(try UnitReader(entry, in: directory, ordered: ordered))
+      }
     }
     self.units = units
     contents = CacheContents(manifest.units, in: directory)
@@ -67,13 +79,9 @@ package final class CacheReader: Sendable {
     let key = ViewKey(image: image, view: view)
     var logits = [Float](repeating: 0, count: classes)
     let (hash, label, confidence) = try readDetails(key, into: &logits)
-    let taps = contents.holders[image].flatMap { index in
-      units[index].entry.features.filter { $0.views.contains(view) }.map(\.shape)
-    }
     return CachedView(
       label: label, pixelHash: hash, logits: logits,
-      confidence: confidence ?? logits.withUnsafeBufferPointer(LogitQuantizer.confidence(of:)),
-      features: taps)
+      confidence: confidence ?? logits.withUnsafeBufferPointer(LogitQuantizer.confidence(of:)))
   }
 
   /// As `read(_:into:)`, with the image's label and the stored confidence, which is nil where the
@@ -126,7 +134,7 @@ package final class CacheReader: Sendable {
     let wanted = RecordKey(image: key.image, view: key.view)
     let (first, bytes) = try unit.block(wanted)
     let block = buffers.block
-    if block.address == nil || block.address != bytes.baseAddress {
+    if block.address == nil || block.address != bytes.baseAddress || block.header?.key != first {
       do { try block.open(bytes, key: first, codec: codec, classes: classes) } catch {
         throw unit.corrupt(wanted, error)
       }
@@ -177,40 +185,4 @@ package final class CacheReader: Sendable {
     }
     return nil
   }
-}
-
-/// Which units hold an image.
-struct UnitsByImage: Sendable {
-  private let groupOfImage: [Int32]
-  private let groups: [[Int]]
-
-  init(_ units: [UnitEntry]) {
-    let end = (units.compactMap { $0.images.ranges.last?.upperBound }.max() ?? -1) + 1
-    var groups: [[Int]] = [[]]
-    var numbers: [[Int]: Int32] = [[]: 0]
-    var groupOfImage = [Int32](repeating: 0, count: end)
-    for (index, unit) in units.enumerated() {
-      for range in unit.images.ranges {
-        for image in range {
-          let units = groups[Int(groupOfImage[image])] + [index]
-          if numbers[units] == nil {
-            numbers[units] = Int32(groups.count)
-            groups.append(units)
-          }
-          groupOfImage[image] = numbers[units] ?? 0
-        }
-      }
-    }
-    self.groups = groups
-    self.groupOfImage = groupOfImage
-  }
-
-  subscript(image: Int) -> [Int] {
-    groupOfImage.indices.contains(image) ? groups[Int(groupOfImage[image])] : []
-  }
-
-  /// The sets of units that some image lies in.
-  var distinct: [[Int]] { Set(groupOfImage).subtracting([0]).sorted().map { groups[Int($0)] } }
-
-  var images: [Int] { groupOfImage.indices.filter { groupOfImage[$0] != 0 } }
 }

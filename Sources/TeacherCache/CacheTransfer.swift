@@ -14,7 +14,7 @@ package enum CacheTransfer {
   }
 
   /// Makes `target` a complete copy of the cache at `source`; each file is compared with its
-  /// SHA-256.
+  /// SHA-256, also one that is there already: what is damaged is copied anew.
   ///
   /// Several callers may ask for the same copy at once: one copies, the others wait for it and
   /// then find it done. The manifest comes last, so that `target` is a cache when it is complete.
@@ -27,8 +27,8 @@ package enum CacheTransfer {
     from source: String, to target: String, onWait: (String) -> Void = { _ in },
     progress: (_ done: Int, _ total: Int) -> Void = { _, _ in }
   ) throws(CacheError) {
-    let manifest = try CacheManifest.read(from: source)
-    if isCopy(target, of: manifest) { return }
+    var manifest = try CacheManifest.read(from: source)
+    if isCopy(target, of: manifest), isSound(target, manifest, progress) { return }
     try manifest.requireFiles(in: source)
     if FileSystem.isInside(target, source) {
       throw .uncreatable(path: target, reason: "it lies inside the cache that is copied")
@@ -36,12 +36,29 @@ package enum CacheTransfer {
     try CacheManifest.requireNoRun(in: target)
     try FileSystem.makeDirectory(target)
     try UnitName.makeFolder(in: target)
-    let lock = try waitForLock(target, onWait)
+    let lock: WriterLock
+    var hasWaited = false
+    func note(_ holder: String) {
+      hasWaited = true
+      onWait(holder)
+    }
+    do throws(CacheError) {
+      lock = try whenFree(note) { () throws(CacheError) in try WriterLock(target) }
+    } catch {
+      // Another user's lock can be waited for, but not taken.
+      guard case .permission = error else { throw error }
+      try whenFree(onWait) { () throws(CacheError) in try WriterLock.requireFree(target) }
+      manifest = try CacheManifest.read(from: source)
+      guard isCopy(target, of: manifest), isSound(target, manifest, progress) else { throw error }
+      return
+    }
     defer { lock.release() }
     try removeUnfinished(in: target)
-    if isCopy(target, of: manifest) { return }
-    if try FileSystem.kind(of: target + "/" + CacheManifest.fileName) != .absent {
-      let present = try CacheManifest.read(from: target)
+    // While this one waited the source may have grown, and another caller may have copied that.
+    manifest = try CacheManifest.read(from: source)
+    if hasWaited, isCopy(target, of: manifest) { return }
+    try manifest.requireFiles(in: source)
+    if let present = try presentManifest(of: target, manifest) {
       try manifest.identity.require(present.identity, of: target, with: source)
       let listed = Set(manifest.units.map(\.sha256))
       if let other = present.units.first(where: { !listed.contains($0.sha256) }) {
@@ -54,13 +71,7 @@ package enum CacheTransfer {
         done += entry.allRecords
         progress(done, manifest.units.allRecords)
       }
-      let path = target + "/" + entry.path
-      if (try? UnitReader.checkFile(entry, path)) != nil,
-        (try? FileSystem.sha256(of: path + "/data.mdb")) == entry.sha256
-      {
-        continue
-      }
-      try copyUnit(entry, from: source, to: target)
+      if !isSound(target, entry) { try copyUnit(entry, from: source, to: target) }
     }
     try manifest.write(to: target)
   }
@@ -69,6 +80,40 @@ package enum CacheTransfer {
   private static func isCopy(_ target: String, of manifest: CacheManifest) -> Bool {
     (try? CacheManifest.read(from: target)) == manifest
       && (try? manifest.requireFiles(in: target)) != nil
+  }
+
+  /// Whether every unit's file has its hash; progress is told as of a copy.
+  private static func isSound(
+    _ target: String, _ manifest: CacheManifest, _ progress: (_ done: Int, _ total: Int) -> Void
+  ) -> Bool {
+    var done = 0
+    for entry in manifest.units {
+      guard isSound(target, entry) else { return false }
+      done += entry.allRecords
+      progress(done, manifest.units.allRecords)
+    }
+    return true
+  }
+
+  private static func isSound(_ target: String, _ entry: UnitEntry) -> Bool {
+    let path = target + "/" + entry.path
+    return (try? UnitReader.checkFile(entry, path)) != nil
+      && (try? FileSystem.sha256(of: path + "/data.mdb")) == entry.sha256
+  }
+
+  /// The manifest at `target`; nil where there is none, and where it is damaged and no unit is there but
+  /// those of the source, which say what it was.
+  private static func presentManifest(
+    of target: String, _ source: CacheManifest
+  ) throws(CacheError) -> CacheManifest? {
+    if try FileSystem.kind(of: target + "/" + CacheManifest.fileName) == .absent { return nil }
+    do throws(CacheError) { return try CacheManifest.read(from: target) } catch {
+      guard case .corrupt = error else { throw error }
+      let listed = Set(source.units.map(\.path))
+      let present = FileSystem.names(in: target + "/" + UnitName.folder)
+      guard present.allSatisfy({ listed.contains(UnitName.folder + "/" + $0) }) else { throw error }
+      return nil
+    }
   }
 
   /// Brings all records of `sources` into the cache `target`, each once.
@@ -96,6 +141,10 @@ package enum CacheTransfer {
       units += manifest.units
       try manifest.requireFiles(in: source)
       manifests.append(manifest)
+    }
+    if isCache {
+      let (found, lost) = try present.withoutLost(in: target)
+      try (found.units + manifests.flatMap(\.units)).require(lost, in: target)
     }
     let isNew = try FileSystem.kind(of: target) == .absent
     let writer = try CacheWriter.open(
@@ -126,12 +175,13 @@ package enum CacheTransfer {
     _ entry: UnitEntry, from source: String, into writer: CacheWriter, _ report: inout MergeReport
   ) throws(CacheError) {
     if !writer.manifest.units.contains(where: { $0.overlaps(entry) || $0.path == entry.path }) {
-      try copyUnit(entry, from: source, to: writer.directory)
-      try writer.add([entry])
+      try writer.add(entry) { () throws(CacheError) in
+        try copyUnit(entry, from: source, to: writer.directory)
+      }
       report.unitsCopied += 1
       return
     }
-    let plans = writer.lacking(of: entry)
+    let plans = writer.manifest.units.lacking(of: entry)
     if plans.isEmpty {
       report.unitsSkipped += 1
       return
@@ -172,34 +222,30 @@ package enum CacheTransfer {
     }
     try FileSystem.makeDirectory(temporary)
     let path = source + "/" + entry.path + "/data.mdb"
-    guard try FileSystem.copy(path, to: temporary + "/data.mdb") == entry.sha256 else {
-      try FileSystem.remove(temporary)
-      throw .corrupt(path: path, reason: "it has another SHA-256 than the manifest says")
+    do throws(CacheError) {
+      guard try FileSystem.copy(path, to: temporary + "/data.mdb") == entry.sha256 else {
+        throw .corrupt(path: path, reason: "it has another SHA-256 than the manifest says")
+      }
+    } catch {
+      try? FileSystem.remove(temporary)
+      throw error
     }
-    try FileSystem.sync(temporary)
+    try FileSystem.syncNames(in: temporary)
     try FileSystem.move(temporary, to: target + "/" + entry.path)
   }
 
-  /// The writer's lock of `target`, tried every tenth of a second for up to an hour.
-  private static func waitForLock(
-    _ target: String, _ onWait: (String) -> Void
-  ) throws(CacheError) -> WriterLock {
-    for attempt in 0..<36_000 {
-      do throws(CacheError) {
-        return try WriterLock(target)
-      } catch {
+  /// What `attempt` gives, repeated every tenth of a second for up to an hour while it finds another
+  /// process at work.
+  private static func whenFree<Result>(
+    _ onWait: (String) -> Void, _ attempt: () throws(CacheError) -> Result
+  ) throws(CacheError) -> Result {
+    for number in 0..<36_000 {
+      do throws(CacheError) { return try attempt() } catch {
         guard case .locked(_, let holder) = error else { throw error }
-        if attempt == 0 { onWait(holder) }
+        if number == 0 { onWait(holder) }
         usleep(100_000)
       }
     }
-    return try WriterLock(target)
-  }
-}
-
-extension CacheManifest {
-  /// Refuses a source that lacks a file, or has one of another size, before its target is touched.
-  fileprivate func requireFiles(in directory: String) throws(CacheError) {
-    for entry in units { try UnitReader.checkFile(entry, directory + "/" + entry.path) }
+    return try attempt()
   }
 }

@@ -6,7 +6,11 @@ package import Datasets
 package final class CacheWriter {
   package let directory: String
   package let identity: CacheIdentity
+  /// Of the units that are there.
   package private(set) var manifest: CacheManifest
+  /// Units that manifest.json lists and nobody finds: a plan must make them again, and they stay on the
+  /// list until that is done.
+  private var lost: [UnitEntry] = []
   private let kernelLevels: KernelLevels
   private let mapBytes: Int
   private var lock: WriterLock?
@@ -45,8 +49,7 @@ package final class CacheWriter {
       let listed = try CacheManifest.read(from: directory)
       try identity.require(listed.identity)
       try UnitName.makeFolder(in: directory)
-      manifest = try listed.withoutDeleted(in: directory)
-      if manifest != listed { try manifest.write(to: directory) }
+      (manifest, lost) = try listed.withoutLost(in: directory)
     }
     self.directory = directory
     self.identity = identity
@@ -71,12 +74,16 @@ package final class CacheWriter {
   /// would decode to more than 1 GiB — and inside a window by what is missing, so the same
   /// request gives the same units after any interruption. Unsealed units of another request are
   /// deleted; whatever else lies in `units/` is left alone.
+  ///
+  /// - Throws: `.lostUnit` where the manifest lists a unit that is not there and that this work would
+  ///   not make again.
   package func missing(
     images: [Int], views: [View], taps: [TapShape], featureViews: [View]
   ) throws(CacheError) -> [WorkUnit] {
     let plan = try CachePlan.work(
-      identity, manifest.units, images: images, views: views, taps: taps,
+      identity, manifest.units, lost: lost, in: directory, images: images, views: views, taps: taps,
       featureViews: featureViews)
+    if lost.contains(where: manifest.units.holdAll) { try writeList() }
     let names = Set(plan.map { UnitName.of($0, identity) })
     for name in FileSystem.names(in: unitsDirectory) {
       for prefix in [UnitName.unsealedPrefix, UnitJournal.prefix]
@@ -88,12 +95,6 @@ package final class CacheWriter {
       }
     }
     return plan
-  }
-
-  /// What another cache's unit holds and this one does not, in units of this one.
-  func lacking(of entry: UnitEntry) -> [WorkUnit] {
-    let views = Set(entry.features.flatMap(\.views.views) + entry.logits.views).sorted()
-    return UnitPlan.lacking(entry, views: views, in: manifest.units)
   }
 
   /// Opens a unit of the plan, going on after the last committed image of an interrupted one.
@@ -111,6 +112,15 @@ package final class CacheWriter {
     ) { [self] writer throws(CacheError) in
       try publish(writer)
     }
+  }
+
+  /// Opens a unit of the plan at its beginning. What was left of it is removed: its records may differ in
+  /// the last bit from those that are put there now.
+  func beginAnew(_ unit: WorkUnit, kernelLevels: KernelLevels) throws(CacheError) -> UnitWriter {
+    let name = UnitName.of(unit, identity)
+    try reclaim(name)
+    try FileSystem.remove(unsealedDirectory(name))
+    return try begin(unit, kernelLevels: kernelLevels)
   }
 
   /// The journal of a unit of the plan, with what an interrupted run left in it.
@@ -139,21 +149,37 @@ package final class CacheWriter {
     // One that another program's LMDB made while it began this unit.
     if try FileSystem.kind(of: lockFile) != .absent { try FileSystem.remove(lockFile) }
     try FileSystem.sync(data)
-    try FileSystem.sync(writer.directory)
+    try FileSystem.syncNames(in: writer.directory)
     let name = UnitName.of(writer.unit, identity)
     let entry = UnitEntry(
       writer, path: UnitName.folder + "/" + name, sha256: try FileSystem.sha256(of: data),
       bytes: try FileSystem.size(of: data))
-    try FileSystem.move(writer.directory, to: directory + "/" + entry.path)
-    try add([entry])
+    try add(entry) { () throws(CacheError) in
+      try FileSystem.move(writer.directory, to: directory + "/" + entry.path)
+    }
     try FileSystem.remove(unitsDirectory + "/" + UnitJournal.prefix + name)
   }
 
-  /// Lists units whose directories are in place.
-  func add(_ entries: [UnitEntry]) throws(CacheError) {
-    manifest.units += entries
+  /// Lists a unit whose directory `place` puts in its place.
+  func add(_ entry: UnitEntry, place: () throws(CacheError) -> Void) throws(CacheError) {
+    if let index = lost.firstIndex(where: { $0.path == entry.path }) {
+      // A lost unit of this name is listed: what will be found there has to be what the list says.
+      lost[index] = entry
+      try writeList()
+    }
+    try place()
+    manifest.units.append(entry)
     manifest.units.sort { $0.path < $1.path }
-    try manifest.write(to: directory)
+    try writeList()
+  }
+
+  /// Lists the units that are there, and lost ones that hold more than these.
+  private func writeList() throws(CacheError) {
+    lost.removeAll(where: manifest.units.holdAll)
+    var listed = manifest
+    listed.units += lost
+    listed.units.sort { $0.path < $1.path }
+    try listed.write(to: directory)
   }
 }
 

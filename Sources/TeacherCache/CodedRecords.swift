@@ -42,8 +42,7 @@ extension UnitWriter {
     }
     try append(
       image: image, label: label, blocks: blocks.blocks, features: copied,
-      largestError: largestError,
-      errors: errors)
+      largestError: largestError, errors: errors)
   }
 }
 
@@ -62,7 +61,7 @@ struct SealedRecords: CodedRecords {
   func logits(_ key: RecordKey) throws(CacheError) -> CodedLogits {
     let (first, bytes) = try source.block(key)
     do throws(MalformedRecord) {
-      if block.address != bytes.baseAddress {
+      if block.address != bytes.baseAddress || block.header?.key != first {
         try block.open(bytes, key: first, codec: identity.logits, classes: identity.classes)
       }
       let index = key.round - first.round
@@ -71,7 +70,7 @@ struct SealedRecords: CodedRecords {
       }
       // Only the unit's figures are known, not those of one view.
       return CodedLogits(
-        view: try block.view(index, round: key.round), label: header.label, error: nil,
+        view: try block.view(index), label: header.label, error: nil,
         largestError: source.entry.logitError)
     } catch { throw source.corrupt(key, error) }
   }

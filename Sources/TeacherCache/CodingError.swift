@@ -1,3 +1,5 @@
+internal import FileIO
+
 /// How far coding moves what a student learns from: measured on every view when its logits are
 /// coded, against the exact ones.
 ///
@@ -67,8 +69,8 @@ package struct CodingError: Codable, Equatable, Sendable {
 
   init?(_ bytes: [UInt8]) {
     guard bytes.count == 80 else { return nil }
-    let words = stride(from: 0, to: 80, by: 8).map { start in
-      bytes[start..<start + 8].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let words = stride(from: 0, to: 80, by: 8).map {
+      UInt64(littleEndianBytes: bytes[$0..<$0 + 8])
     }
     views = Int(truncatingIfNeeded: words[0])
     maskFlips = Int(truncatingIfNeeded: words[1])
@@ -100,14 +102,12 @@ struct ViewError: Equatable {
 }
 
 extension ViewError {
-  init?(_ bytes: some Collection<UInt8>) {
+  init?(_ bytes: some BidirectionalCollection<UInt8>) {
     guard bytes.count == Self.byteCount else { return nil }
-    let values = (0..<6).map { index in
-      Double(
-        bitPattern: bytes.dropFirst(index * 8).prefix(8).reversed().reduce(0) {
-          $0 << 8 | UInt64($1)
-        })
+    let values = (0..<6).map {
+      Double(bitPattern: UInt64(littleEndianBytes: bytes.dropFirst($0 * 8).prefix(8)))
     }
+    guard values.allSatisfy({ $0.isFinite && $0 >= 0 }) else { return nil }
     logit = values[0]
     gradients = SIMD4(values[1..<5])
     flipsMask = values[5] == 1

@@ -1,4 +1,5 @@
 internal import Crypto
+internal import FileIO
 
 /// A hash of a set of records that does not depend on their order or on how they were cut.
 ///
@@ -28,7 +29,7 @@ struct ContentSum: Equatable {
   }
 
   /// The sum whose `bytes` these 32 are.
-  init(_ bytes: some Collection<UInt8>) {
+  init(_ bytes: some BidirectionalCollection<UInt8>) {
     precondition(bytes.count == 32, "a sum has 32 bytes, not \(bytes.count)")
     add(bytes)
   }
@@ -63,10 +64,10 @@ struct ContentSum: Equatable {
     SHA256.hash(data: bytes).withUnsafeBytes { add($0) }
   }
 
-  private mutating func add(_ digest: some Collection<UInt8>) {
+  private mutating func add(_ digest: some BidirectionalCollection<UInt8>) {
     var carry: UInt64 = 0
     for (index, start) in stride(from: 0, to: 32, by: 8).enumerated() {
-      let word = digest.dropFirst(start).prefix(8).reversed().reduce(0) { $0 << 8 | UInt64($1) }
+      let word = UInt64(littleEndianBytes: digest.dropFirst(start).prefix(8))
       let (first, overflow) = words[index].addingReportingOverflow(word)
       let (second, again) = first.addingReportingOverflow(carry)
       words[index] = second
@@ -78,10 +79,10 @@ struct ContentSum: Equatable {
     words.flatMap { word in (0..<8).map { UInt8(truncatingIfNeeded: word >> ($0 * 8)) } }
   }
 
-  var text: String { TeacherCache.hexadecimal(bytes) }
+  var text: String { FileIO.hexadecimal(bytes) }
 
   /// What `info` shows: SHA-256 of `teacher-cache content 1` and the sum's 32 bytes.
   var contentHash: String {
-    TeacherCache.hexadecimal(SHA256.hash(data: Array("teacher-cache content 1".utf8) + bytes))
+    FileIO.hexadecimal(SHA256.hash(data: Array("teacher-cache content 1".utf8) + bytes))
   }
 }

@@ -1,4 +1,5 @@
 internal import Datasets
+internal import FileIO
 
 /// Features of one view at one tap as stored bytes.
 ///

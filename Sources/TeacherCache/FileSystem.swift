@@ -1,27 +1,11 @@
 internal import Crypto
+internal import FileIO
 internal import FoundationEssentials
 internal import Glibc
 
 /// Files as a cache needs them: whole or absent, durable, never through a link.
 package enum FileSystem {
   enum Kind { case file, directory, link, other, absent }
-
-  /// What was done to the disk, in order, for tests that replay power cuts; nobody else listens.
-  enum Change: Equatable {
-    case madeDirectory(String), wrote(String), synced(String), removed(String)
-    case renamed(String, to: String)
-  }
-
-  /// A class, because Swift 6.3 crashes with a closure as an optimised task-local value.
-  final class Observer: Sendable {
-    let note: @Sendable (Change) -> Void
-
-    init(_ note: @escaping @Sendable (Change) -> Void) { self.note = note }
-  }
-
-  @TaskLocal static var observer: Observer?
-
-  private static func observe(_ change: Change) { observer?.note(change) }
 
   /// What lies at `path` itself; links are not followed.
   ///
@@ -30,7 +14,11 @@ package enum FileSystem {
   static func kind(of path: String) throws(CacheError) -> Kind {
     var status = stat()
     guard lstat(path, &status) == 0 else {
-      guard errno == ENOENT || errno == ENOTDIR else { throw error(path) }
+      let code = errno
+      if [ENAMETOOLONG, ELOOP].contains(code) {
+        throw .uncreatable(path: path, reason: String(cString: strerror(code)))
+      }
+      guard code == ENOENT || code == ENOTDIR else { throw error(path) }
       return .absent
     }
     return switch status.st_mode & S_IFMT {
@@ -73,15 +61,14 @@ package enum FileSystem {
     guard descriptor >= 0 else { throw error(target) }
     defer { close(descriptor) }
     var hash = SHA256()
-    var failure: CacheError?
-    try forEachPart(of: source) { part in
+    try forEachPart(of: source) { part throws(CacheError) in
       hash.update(bufferPointer: part)
-      if failure == nil && !writeAll(part, to: descriptor) { failure = error(target) }
+      let failure = writeAll(part, to: descriptor)
+      guard failure == 0 else { throw error(target, failure) }
     }
-    if let failure { throw failure }
-    observe(.wrote(target))
+    DiskChange.note(.wrote(target))
     guard fsync(descriptor) == 0 else { throw error(target) }
-    observe(.synced(target))
+    DiskChange.note(.synced(target))
     return hexadecimal(hash.finalize())
   }
 
@@ -90,56 +77,49 @@ package enum FileSystem {
     let temporary = path + ".tmp"
     let descriptor = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o644)
     guard descriptor >= 0 else { throw error(temporary) }
-    var written = bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
-    observe(.wrote(temporary))
-    written = written && fsync(descriptor) == 0
-    let failure = error(temporary)
+    var failure = bytes.withUnsafeBytes { writeAll($0, to: descriptor) }
+    DiskChange.note(.wrote(temporary))
+    if failure == 0, fsync(descriptor) != 0 { failure = errno }
     close(descriptor)
-    guard written else {
+    guard failure == 0 else {
+      let failure = error(temporary, failure)
       unlink(temporary)
       throw failure
     }
-    observe(.synced(temporary))
+    DiskChange.note(.synced(temporary))
     try move(temporary, to: path)
   }
 
   /// Renames and makes the new name durable.
   static func move(_ source: String, to target: String) throws(CacheError) {
     guard rename(source, target) == 0 else { throw error(target) }
-    observe(.renamed(source, to: target))
-    try sync(parent(of: target))
+    DiskChange.note(.renamed(source, to: target))
+    try syncNames(in: folder(of: target))
   }
 
-  /// Makes a file's bytes or a directory's names durable.
+  /// Makes a file's bytes durable.
   static func sync(_ path: String) throws(CacheError) {
     let descriptor = open(path, O_RDONLY)
     guard descriptor >= 0 else { throw error(path) }
     defer { close(descriptor) }
     guard fsync(descriptor) == 0 else { throw error(path) }
-    observe(.synced(path))
+    DiskChange.note(.synced(path))
+  }
+
+  /// Makes a directory's names durable.
+  static func syncNames(in directory: String) throws(CacheError) {
+    do { try synchronizeFolder(directory) } catch { throw Self.error(error.path, error.code) }
   }
 
   /// Makes a directory and those above it; the names of new ones are durable.
   static func makeDirectory(_ path: String) throws(CacheError) {
-    if isDirectory(path) { return }
     guard !path.isEmpty else { throw .uncreatable(path: "\"\"", reason: "the path is empty") }
-    let above = parent(of: path)
-    if above != path { try makeDirectory(above) }
-    if mkdir(path, 0o777) == 0 {
-      observe(.madeDirectory(path))
-      try sync(above)
-    } else if [EEXIST, ENOTDIR, ENOENT].contains(errno) {
-      let reason = String(cString: strerror(errno))
-      if !isDirectory(path) { throw .uncreatable(path: path, reason: reason) }
-    } else {
-      throw error(path)
+    do { try makeFolder(path) } catch {
+      guard [EEXIST, ENOTDIR, ENOENT, ENAMETOOLONG, ELOOP].contains(error.code) else {
+        throw Self.error(error.path, error.code)
+      }
+      throw .uncreatable(path: error.path, reason: String(cString: strerror(error.code)))
     }
-  }
-
-  /// Whether `path` leads to a directory, through a link too.
-  private static func isDirectory(_ path: String) -> Bool {
-    var status = stat()
-    return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
   }
 
   /// Names in a directory, sorted; none where there is no directory.
@@ -165,7 +145,7 @@ package enum FileSystem {
   static func remove(_ path: String) throws(CacheError) {
     do {
       try FileManager.default.removeItem(atPath: path)
-      observe(.removed(path))
+      DiskChange.note(.removed(path))
     } catch {
       if (try? kind(of: path)) != .absent {
         throw .io(path: path, reason: "cannot be removed: \(error)")
@@ -173,29 +153,13 @@ package enum FileSystem {
     }
   }
 
-  static func parent(of path: String) -> String {
-    let parts = path.split(separator: "/", omittingEmptySubsequences: false).dropLast()
-    let joined = parts.joined(separator: "/")
-    return joined.isEmpty ? (path.hasPrefix("/") ? "/" : ".") : joined
-  }
-
   /// `path`, or the nearest folder above it that exists.
   package static func nearestExisting(_ path: String) -> String {
     var place = path
     while ((try? kind(of: place)) ?? .absent) == .absent, place != ".", place != "/" {
-      place = parent(of: place)
+      place = folder(of: place)
     }
     return place
-  }
-
-  /// Bytes that are free to this user on the disk of an existing path; 0 where nobody can tell.
-  package static func freeBytes(at path: String) -> Int {
-    var status = statvfs()
-    guard statvfs(path, &status) == 0 else { return 0 }
-    // Some network file systems say 2^64 - 1 blocks for "no limit".
-    let (bytes, overflow) = UInt64(status.f_bavail)
-      .multipliedReportingOverflow(by: UInt64(status.f_frsize))
-    return overflow ? .max : Int(clamping: bytes)
   }
 
   /// The type of the network file system that `path` lies on, or nil.
@@ -237,20 +201,19 @@ package enum FileSystem {
   }
 
   /// What errno means for a cache.
-  static func error(_ path: String) -> CacheError {
-    let code = errno
-    return switch code {
+  static func error(_ path: String, _ code: Int32 = errno) -> CacheError {
+    switch code {
     case EACCES, EPERM, EROFS: .permission(path: path)
     case ENOSPC, EDQUOT:
-      .diskFull(path: path, free: freeBytes(at: parent(of: path)), recordsSafe: 0)
-    case ENOENT: .missing(what: "the file \(path)", path: parent(of: path))
+      .diskFull(path: path, free: freeBytes(at: folder(of: path)) ?? 0, recordsSafe: 0)
+    case ENOENT: .missing(what: "the file \(path)", path: folder(of: path))
     case ELOOP: .corrupt(path: path, reason: "it is a link, which a cache never contains")
     default: .io(path: path, reason: String(cString: strerror(code)))
     }
   }
 
   private static func forEachPart(
-    of path: String, _ body: (UnsafeRawBufferPointer) -> Void
+    of path: String, _ body: (UnsafeRawBufferPointer) throws(CacheError) -> Void
   ) throws(CacheError) {
     let descriptor = open(path, O_RDONLY | O_NOFOLLOW)
     guard descriptor >= 0 else { throw error(path) }
@@ -264,18 +227,7 @@ package enum FileSystem {
         if errno == EINTR { continue }
         throw error(path)
       }
-      body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+      try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
-  }
-
-  private static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32) -> Bool {
-    var position = 0
-    while position < bytes.count {
-      let count = write(
-        descriptor, bytes.baseAddress?.advanced(by: position), bytes.count - position)
-      if count < 0 && errno != EINTR { return false }
-      position += max(0, count)
-    }
-    return true
   }
 }

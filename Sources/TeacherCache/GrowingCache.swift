@@ -32,7 +32,7 @@ package final class GrowingCache: StoredOutputs, @unchecked Sendable {
       for image in unit.images { numbers[image] = number }
     }
     journalOfImage = numbers
-    reader = try CacheReader.open(writer.directory)
+    reader = try CacheReader.open(writer)
     for number in journals.indices { try sealIfComplete(number) }
   }
 
@@ -76,7 +76,7 @@ package final class GrowingCache: StoredOutputs, @unchecked Sendable {
     guard let journal = journals[number], journal.isComplete else { return }
     try journal.seal(with: writer)
     journals[number] = nil
-    reader = try CacheReader.open(writer.directory)
+    reader = try CacheReader.open(writer, behind: reader)
   }
 
   private func journal(of key: ViewKey) -> UnitJournal? {

@@ -34,10 +34,13 @@ package struct IndexRanges: Equatable, Sendable, Codable, CustomStringConvertibl
     }
   }
 
+  /// How many numbers there are.
   package var count: Int { ranges.reduce(0) { $0 + $1.count } }
 
+  /// All of them, ascending.
   package var numbers: [Int] { ranges.flatMap(Array.init) }
 
+  /// Whether a number is among them, by binary search over the ranges.
   package func contains(_ number: Int) -> Bool {
     var (low, high) = (0, ranges.count)
     while low < high {

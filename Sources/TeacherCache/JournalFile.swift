@@ -1,3 +1,4 @@
+internal import FileIO
 internal import Glibc
 
 /// Entries in the order in which they came, each with a place from which it can be asked for.
@@ -49,19 +50,9 @@ struct JournalFile {
     bytes.append(contentsOf: entry)
     bytes.append(littleEndian: checksum(of: entry))
     let file = try OpenFile(path, O_WRONLY)
-    let written = bytes.withUnsafeBytes { buffer in
-      var done = 0
-      while done < buffer.count {
-        let count = pwrite(
-          file.descriptor, buffer.baseAddress?.advanced(by: done), buffer.count - done,
-          off_t(end + done))
-        if count < 0 && errno != EINTR { return false }
-        done += max(0, count)
-      }
-      return true
-    }
-    guard written else {
-      let failure = FileSystem.error(path)
+    let code = bytes.withUnsafeBytes { writeAll($0, to: file.descriptor, at: end) }
+    guard code == 0 else {
+      let failure = FileSystem.error(path, code)
       guard case .diskFull(let path, let free, _) = failure else { throw failure }
       throw .diskFull(path: path, free: free, recordsSafe: offsets.count - missing)
     }
@@ -89,13 +80,13 @@ struct JournalFile {
     _ file: borrowing OpenFile, at offset: Int, into bytes: inout [UInt8]
   ) throws(CacheError) -> Int? {
     guard let head = try file.read(4, at: offset) else { return nil }
-    let length = Int(head.reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) })
+    let length = Int(UInt32(littleEndianBytes: head))
     // More than a record's header, less than any record with what stands beside it.
     guard (RecordHeader.overhead...2 * RecordHeader.rawLimit + 4096).contains(length),
       let rest = try file.read(length + 8, at: offset + 4)
     else { return nil }
     bytes = Array(rest.prefix(length))
-    let expected = rest.suffix(8).reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let expected = UInt64(littleEndianBytes: rest.suffix(8))
     return checksum(of: bytes) == expected ? length + Self.frame : nil
   }
 }
@@ -115,22 +106,8 @@ private struct OpenFile: ~Copyable {
 
   /// Exactly `count` bytes, or nil where the file ends before.
   borrowing func read(_ count: Int, at offset: Int) throws(CacheError) -> [UInt8]? {
-    var failure: CacheError?
-    let bytes = [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
-      filled = 0
-      while filled < count {
-        let part = pread(
-          descriptor, buffer.baseAddress?.advanced(by: filled), count - filled,
-          off_t(offset + filled))
-        if part == 0 { break }
-        if part < 0 && errno != EINTR {
-          failure = FileSystem.error(path)
-          break
-        }
-        filled += max(0, part)
-      }
-    }
-    if let failure { throw failure }
+    let (bytes, code) = readAll(count, at: offset, from: descriptor)
+    guard code == 0 else { throw FileSystem.error(path, code) }
     return bytes.count == count ? bytes : nil
   }
 }

@@ -89,13 +89,17 @@ final class LogitBlock {
       return QuantizedRow(
         codes: row.indices.map { Int32(Self.half(row[$0], low, $0)) }, maximum: maximum(index))
     case .q8, .coarse:
+      // Coding gives no others, and takes no others.
+      guard row.allSatisfy({ abs(Double($0)) < LogitQuantizer.codeLimit }) else {
+        throw MalformedRecord(reason: "a code of a logit is 2²⁸ or more")
+      }
       return QuantizedRow(codes: row, doubt: doubt(index))
     }
   }
 
   /// View `index` as it was before encoding.
-  func view(_ index: Int, round: Int) throws(MalformedRecord) -> LogitView {
-    LogitView(round: round, pixelHash: pixelHash(index), row: try quantized(index))
+  func view(_ index: Int) throws(MalformedRecord) -> LogitView {
+    LogitView(pixelHash: pixelHash(index), row: try quantized(index))
   }
 
   /// The bits of a float from its exponent and its three low bytes.

@@ -1,8 +1,8 @@
 internal import Datasets
+internal import FileIO
 
 /// One view of a block before encoding.
 struct LogitView: Equatable {
-  var round: Int
   var pixelHash: UInt64
   var row: QuantizedRow
 }

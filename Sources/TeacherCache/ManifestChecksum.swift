@@ -1,4 +1,5 @@
 internal import Crypto
+internal import FileIO
 
 /// The member `checksum` of a manifest: SHA-256, in 64 hex digits, of the whole file with these
 /// digits written as zeros.

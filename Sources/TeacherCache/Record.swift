@@ -1,5 +1,6 @@
 internal import CXXHash
 internal import Datasets
+internal import FileIO
 
 /// The name of a record inside a table: image id, kind, first round.
 ///

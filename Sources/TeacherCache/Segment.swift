@@ -1,4 +1,5 @@
 internal import Datasets
+internal import FileIO
 internal import LMDB
 
 /// The LMDB tables of a unit.

@@ -26,4 +26,18 @@ package protocol StoredOutputs: AnyObject, Sendable {
   func prefetch(_ key: ViewKey, tap: String?) -> Bool
 }
 
+extension StoredOutputs {
+  /// The key under which a view's logits, or its features at a tap, are stored: its own, or for a weak
+  /// round that is not there the crop that it draws.
+  package func storedKey(_ key: ViewKey, tap: String?, info: DatasetInfo) -> ViewKey {
+    guard !holds(key, tap: tap), case .weak(let round) = key.view,
+      UInt32(exactly: key.image) != nil
+    else { return key }
+    let number = ViewChoice.weakCrop(
+      image: key.image, round: round, seed: identity.viewSeed, info: info)
+    let crop = ViewKey(image: key.image, view: .crop(number))
+    return holds(crop, tap: tap) ? crop : key
+  }
+}
+
 extension CacheReader: StoredOutputs {}

@@ -22,8 +22,7 @@ package struct StoredSize {
       let what = "image \(image), \(view.view)"
       if let row = view.logits {
         let quantized = try LogitQuantizer.quantize(row, codec: identity.logits, what: what)
-        logits.add(
-          LogitView(round: key.round, pixelHash: view.pixelHash, row: quantized), key: key)
+        logits.add(LogitView(pixelHash: view.pixelHash, row: quantized), key: key)
       }
       for shape in taps {
         guard let values = view.features[shape.tap] else { continue }

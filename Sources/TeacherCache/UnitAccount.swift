@@ -1,3 +1,4 @@
+internal import FileIO
 internal import LMDB
 
 /// What an unsealed unit knows about itself, written in the same transactions as its records.
@@ -105,40 +106,19 @@ extension UnitAccount {
   init?(_ bytes: [UInt8]) {
     guard bytes.count >= Self.fixedBytes + 8 else { return nil }
     let text = Array(bytes.dropLast(8))
-    let number = { (range: Range<Int>) in
-      bytes[range].reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
-    }
+    let number = { (range: Range<Int>) in UInt64(littleEndianBytes: bytes[range]) }
     guard number(text.count..<bytes.count) == checksum(of: text),
       let done = Int(exactly: number(0..<8)), let coding = CodingError(Array(text[48..<128]))
     else { return nil }
+    let logitError = Double(bitPattern: number(40..<48))
+    guard coding == CodingError() || coding.isPossible(records: CacheManifest.unitByteLimit),
+      logitError.isFinite
+    else { return nil }
     self.done = done
     content = ContentSum(text[8..<40])
-    logitError = Double(bitPattern: number(40..<48))
+    self.logitError = logitError
     self.coding = coding
     kernelLevels = KernelLevels(
       text: String(decoding: text[Self.fixedBytes...], as: UTF8.self))
-  }
-
-}
-
-extension CacheError {
-  /// What an LMDB error means for a cache.
-  init(_ error: LMDBError, recordsSafe: Int = 0) {
-    self =
-      switch error.kind {
-      case .diskFull:
-        .diskFull(
-          path: error.path, free: FileSystem.freeBytes(at: error.path), recordsSafe: recordsSafe)
-      case .permission: .permission(path: error.path)
-      case .missingFile: .missing(what: "the file data.mdb", path: error.path)
-      case .notAnEnvironment, .corrupted, .notFound, .keyExists:
-        .corrupt(path: error.path, reason: error.description)
-      case .wrongVersion:
-        .version(path: error.path, found: "another LMDB format", expected: "LMDB 0.9")
-      case .tooManyFiles:
-        .io(path: error.path, reason: "too many open files; raise the hard limit (ulimit -Hn)")
-      case .mapFull, .input, .alreadyOpen, .other:
-        .io(path: error.path, reason: error.description)
-      }
   }
 }

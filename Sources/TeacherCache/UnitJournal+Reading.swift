@@ -6,7 +6,7 @@ extension UnitJournal: CodedRecords {
       guard let header = block.header, let error = ViewError(bytes.suffix(ViewError.byteCount))
       else { throw MalformedRecord(reason: "an entry has no figures") }
       return CodedLogits(
-        view: try block.view(0, round: key.round), label: header.label, error: error,
+        view: try block.view(0), label: header.label, error: error,
         largestError: error.logit)
     }
   }

@@ -63,13 +63,16 @@ final class UnitJournal {
       // Begun by a version that did not say.
       allKernelLevels = KernelLevels(text: "unknown")
     }
+    for image in unit.images {
+      missing += unit.requests.count { lacking(ViewKey(image: image, view: $0.view)) != nil }
+    }
   }
 
   /// Whether every view of every image is here.
-  var isComplete: Bool { tables.allSatisfy { $0.file.missing == 0 } }
+  var isComplete: Bool { missing == 0 }
 
-  /// (image, view) pairs of which anything is lacking, at most: the largest table's count.
-  var missing: Int { tables.map(\.file.missing).max() ?? 0 }
+  /// (image, view) pairs of which anything is lacking.
+  private(set) var missing = 0
 
   /// What the unit wants of a view and has not got; nil where there is nothing.
   func lacking(_ key: ViewKey) -> ViewRequest? {
@@ -123,7 +126,7 @@ final class UnitJournal {
         }
         let row = try LogitQuantizer.quantize(
           logits, codec: identity.logits, what: "image \(image), \(record.view), logits")
-        let view = LogitView(round: key.round, pixelHash: record.pixelHash, row: row)
+        let view = LogitView(pixelHash: record.pixelHash, row: row)
         RecordHeader(
           logits: key, identity.logits, views: 1, classes: identity.classes, label: label
         ).seal(LogitRecord.encode([view], codec: identity.logits), into: &entry)
@@ -131,12 +134,14 @@ final class UnitJournal {
       }
       try tables[index].file.append(entry, at: place)
     }
+    missing -= 1
   }
 
-  /// Writes, seals and forgets: all views are here.
+  /// Writes, seals and forgets: all views are here. What a student saw is what is stored, also where a
+  /// dump on another machine had begun the unit.
   func seal(with writer: CacheWriter) throws(CacheError) {
     precondition(isComplete, "sealed with \(missing) views missing")
-    let target = try writer.begin(unit, kernelLevels: allKernelLevels)
+    let target = try writer.beginAnew(unit, kernelLevels: allKernelLevels)
     for image in target.remainingImages { try target.copy(image, from: self) }
     try target.seal()  // removes this journal
   }

@@ -1,4 +1,5 @@
 internal import Crypto
+internal import FileIO
 
 /// The names of unit directories: `units/IMAGE-DIGEST`, before sealing `units/.tmp-…`.
 enum UnitName {
@@ -43,11 +44,10 @@ enum UnitName {
   /// - Parameter listed: paths of the units that the manifest lists.
   static func unfinished(in directory: String, listed: Set<String>) -> Int {
     let prefixes = [unsealedPrefix, UnitJournal.prefix]
-    let names = FileSystem.names(in: directory + "/" + folder).compactMap { name -> Substring? in
-      let unit = prefixes.first { name.hasPrefix($0) }.map { name.dropFirst($0.count) }
-      return unit ?? (listed.contains(folder + "/" + name) ? nil : name[...])
+    let names = FileSystem.names(in: directory + "/" + folder).map { name in
+      prefixes.first { name.hasPrefix($0) }.map { name.dropFirst($0.count) } ?? name[...]
     }
-    return Set(names.filter { isUnit($0) }).count
+    return Set(names.filter { isUnit($0) && !listed.contains("\(folder)/\($0)") }).count
   }
 
   /// Whether a name is one that `of` gives.

@@ -40,8 +40,7 @@ final class UnitReader: Sendable {
     for (place, kind) in [(path, FileSystem.Kind.directory), (data, .file)] {
       let found = try FileSystem.kind(of: place)
       if found == .absent {
-        throw .missing(
-          what: "its unit \(entry.path)", path: String(path.dropLast(entry.path.count + 1)))
+        throw .lostUnit(path: String(path.dropLast(entry.path.count + 1)), entry)
       }
       guard found == kind else {
         throw .corrupt(path: place, reason: "found a \(found) where a \(kind) should be")

@@ -71,7 +71,7 @@ package final class UnitWriter {
       if request.needsLogits {
         let row = try quantize(record, image)
         logits.add(
-          LogitView(round: request.view.round, pixelHash: record.pixelHash, row: row),
+          LogitView(pixelHash: record.pixelHash, row: row),
           key: RecordKey(image: image, view: request.view))
       }
       for tap in request.taps {

@@ -1,3 +1,4 @@
+internal import FileIO
 internal import Glibc
 
 /// The right to write a cache: `flock` on `writer.lock`, which names its holder.
@@ -9,20 +10,13 @@ final class WriterLock {
 
   /// Takes the lock of `directory` or fails at once, naming the holder.
   init(_ directory: String) throws(CacheError) {
-    let path = directory + "/writer.lock"
+    let path = Self.path(directory)
     let descriptor = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0o644)
     guard descriptor >= 0 else { throw FileSystem.error(path) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      let code = errno
-      let holder = (try? FileSystem.read(path, limit: 1024)).map {
-        String(decoding: $0, as: UTF8.self)
-      }
+    let code = takeLock(descriptor)
+    guard code == 0 else {
       close(descriptor)
-      if code == EWOULDBLOCK {
-        let line = holder?.split(separator: "\n").first.map(String.init)
-        throw .locked(path: directory, holder: line ?? "another process")
-      }
-      throw .io(path: path, reason: String(cString: strerror(code)))
+      throw Self.refusal(code, directory)
     }
     let line = Self.holderLine
     ftruncate(descriptor, 0)
@@ -31,6 +25,32 @@ final class WriterLock {
   }
 
   deinit { release() }
+
+  /// Fails with `.locked` while somebody holds the lock of `directory`, which may only be read.
+  static func requireFree(_ directory: String) throws(CacheError) {
+    let path = path(directory)
+    let descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+    guard descriptor >= 0 else {
+      if errno == ENOENT { return }
+      throw FileSystem.error(path)
+    }
+    defer { close(descriptor) }
+    guard !isLocked(descriptor) else { throw refusal(EWOULDBLOCK, directory) }
+  }
+
+  private static func refusal(_ code: Int32, _ directory: String) -> CacheError {
+    code == EWOULDBLOCK
+      ? .locked(path: directory, holder: name(in: path(directory)))
+      : .io(path: path(directory), reason: String(cString: strerror(code)))
+  }
+
+  private static func path(_ directory: String) -> String { directory + "/writer.lock" }
+
+  /// The holder as it wrote itself into the lock's file.
+  private static func name(in path: String) -> String {
+    let text = (try? FileSystem.read(path, limit: 1024)).map { String(decoding: $0, as: UTF8.self) }
+    return text?.split(separator: "\n").first.map(String.init) ?? "another process"
+  }
 
   /// Gives the lock up.
   func release() {

@@ -94,10 +94,11 @@ package struct NormalizationGradient {
     self.rectify = rectify
   }
 
-  /// Adds to the gradients of γ and β; returns the gradients at the input and at the addend.
+  /// Adds to the gradients of γ and β; returns the gradients at the input and at the addend, without an
+  /// addend `gradient` itself in its place.
   package func callAsFunction(
     _ gradient: Tensor, weightGradient: Tensor, biasGradient: Tensor, on execution: Execution
-  ) -> (input: Tensor, beforeRectifier: Tensor) {
+  ) -> (input: Tensor, addend: Tensor) {
     let (images, channels) = (x.shape[0], factors.channels)
     let pixels = x.count / max(1, images * channels)
     let row = padded(channels)

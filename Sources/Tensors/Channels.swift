@@ -1,8 +1,5 @@
 import CKernels
 
-/// How few elements are not worth a second thread.
-private let grain = 8192
-
 /// Two images N×H×W×n as one of 2n channels, in which theirs alternate: channel 2c is c of the first,
 /// 2c + 1 of the second. That is a shuffle of their concatenation with two groups (arXiv 1807.11164).
 package func interleaved(_ a: Tensor, _ b: Tensor, on execution: Execution) -> Tensor {
@@ -56,6 +53,8 @@ private func move(
   _ halves: (UnsafeMutablePointer<Float>, UnsafeMutablePointer<Float>), stride: Int,
   _ kernel: (UnsafePointer<interleave_job>) -> Void, on execution: Execution
 ) {
+  let outer = execution.enter(.elementwise)
+  defer { execution.leave(outer) }
   let n = images.0.shape[3]
   execution.parallelRanges(images.0.count / n, atLeast: grain / n) { range in
     var job = interleave_job()
@@ -76,6 +75,8 @@ package func shuffled(_ x: Tensor, groups: Int, on execution: Execution) -> Tens
   let channels = x.shape[x.shape.count - 1]
   precondition(
     groups > 0 && channels % groups == 0, "\(groups) groups do not divide \(channels) channels")
+  let outer = execution.enter(.elementwise)
+  defer { execution.leave(outer) }
   let y = Tensor(x.shape, in: execution.memory)
   execution.parallelRanges(x.count / channels, atLeast: grain / channels) { range in
     let first = range.lowerBound * channels
@@ -124,6 +125,8 @@ private func join(
   _ images: (Tensor, Tensor), _ joined: Tensor, on execution: Execution,
   _ body: (inout join_job, Int) -> Void
 ) {
+  let outer = execution.enter(.elementwise)
+  defer { execution.leave(outer) }
   let last = joined.shape.count - 1
   let (m, n) = (images.0.shape[last], images.1.shape[last])
   execution.parallelRanges(joined.count / (m + n), atLeast: grain / (m + n)) { range in

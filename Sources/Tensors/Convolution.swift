@@ -16,8 +16,6 @@ package struct ConvolutionFinish {
     self.addend = addend
     self.rectify = rectify
   }
-
-  var isNone: Bool { scale == nil && shift == nil && addend == nil && !rectify }
 }
 
 extension ConvolutionShape {
@@ -45,11 +43,11 @@ extension ConvolutionShape {
     return y
   }
 
-  /// The gradient at the input, N×height×width×inputs, from the one at the output; plus `addend`.
+  /// The gradient at the input, N×height×width×inputs, from the one at the output.
   ///
-  /// - Parameter finish: not for depthwise layers.
+  /// - Parameter finish: of a depthwise layer an addend only.
   package func inputGradient(
-    _ gradient: Tensor, weights: Tensor, height: Int, width: Int, addend: Tensor? = nil,
+    _ gradient: Tensor, weights: Tensor, height: Int, width: Int,
     finish: ConvolutionFinish = .init(), on execution: Execution
   ) -> Tensor {
     let n = gradient.shape[0]
@@ -57,18 +55,18 @@ extension ConvolutionShape {
       gradient.shape == [n, outputSize(height), outputSize(width), outputs],
       "a gradient of shape \(gradient.shape) at the output for \(height)×\(width) inputs")
     precondition(
-      addend.map { $0.count == n * height * width * inputs } ?? true,
-      "an addend of shape \(addend?.shape ?? []) to a gradient of \(n)×\(height)×\(width)×\(inputs)"
-    )
+      finish.addend.map { $0.count == n * height * width * inputs } ?? true,
+      "an addend of shape \(finish.addend?.shape ?? []) to a gradient of "
+        + "\(n)×\(height)×\(width)×\(inputs)")
     let target = Tensor([n, height, width, inputs], in: execution.memory)
     if isDepthwise {
-      precondition(finish.isNone, "a depthwise layer's gradient is not finished")
+      precondition(
+        finish.scale == nil && finish.shift == nil && !finish.rectify,
+        "a depthwise layer's gradient takes an addend only")
       depthwiseInputGradient(gradient, weights: weights, into: target, on: execution)
-      guard let addend else { return target }
+      guard let addend = finish.addend else { return target }
       return sum(target, addend, rectify: false, on: execution)
     }
-    var finish = finish
-    if let addend { finish.addend = addend }
     let sweep = ConvolutionSweep(
       direction: .inputGradient, source: gradient, target: target,
       weights: transposed(weights, on: execution), height: height, width: width,

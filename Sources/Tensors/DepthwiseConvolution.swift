@@ -60,7 +60,6 @@ extension ConvolutionShape {
     _ x: Tensor, _ gradient: Tensor, to target: Tensor, on execution: Execution
   ) {
     let images = x.shape[0]
-    guard images > 0 else { return }
     let parts = min(16, images)
     let (height, width) = (x.shape[1], x.shape[2])
     let size = height * width * inputs

@@ -1,7 +1,7 @@
 import CKernels
 
 /// How few elements are not worth a second thread.
-private let grain = 8192
+let grain = 8192
 
 /// max(x, 0)
 package func rectified(_ x: Tensor, on execution: Execution) -> Tensor {

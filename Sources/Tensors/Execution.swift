@@ -65,8 +65,12 @@ package final class Execution: @unchecked Sendable {
   func plan(_ key: ConvolutionPlan.Key) -> ConvolutionPlan {
     if let plan = plans.withLock({ $0[key] }) { return plan }
     let plan = ConvolutionPlan(key)
-    plans.withLock { $0[key] = plan }
-    return plan
+    return plans.withLock { plans in
+      // Another thread may have made it meanwhile; every plan in use is kept here.
+      if let first = plans[key] { return first }
+      plans[key] = plan
+      return plan
+    }
   }
 
   private struct Loop {

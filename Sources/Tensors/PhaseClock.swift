@@ -5,7 +5,7 @@ package enum Phase: Int, CaseIterable, Sendable {
   case convolution
   /// With the addition and the rectifier that are fused to it.
   case batchNorm
-  /// Rectifiers, sums and pools that are passes of their own.
+  /// Rectifiers, sums, pools and moves of channels that are passes of their own.
   case elementwise
   case linear
   case loss

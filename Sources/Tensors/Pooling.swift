@@ -24,7 +24,8 @@ package struct Pooling: Sendable {
     self.padding = padding
   }
 
-  private func outputSize(_ size: Int) -> Int { (size + 2 * padding - kernel) / strides + 1 }
+  /// Pixels along one side of what comes out.
+  package func outputSize(_ size: Int) -> Int { (size + 2 * padding - kernel) / strides + 1 }
 
   private func job(_ x: [Int]) -> pool_job {
     precondition(x.count == 4, "pooling needs N×H×W×C, got \(x)")
@@ -43,6 +44,7 @@ package struct Pooling: Sendable {
     return job
   }
 
+  /// N×H×W×C to N×H'×W'×C.
   package func forward(_ x: Tensor, on execution: Execution) -> Tensor {
     let outer = execution.enter(.elementwise)
     defer { execution.leave(outer) }
@@ -94,12 +96,9 @@ package func globalAverage(_ x: Tensor, on execution: Execution) -> Tensor {
   let target = Tensor([images, channels], in: execution.memory)
   guard images > 0 else { return target }
   let size = x.count / images
-  let row = padded(channels)
-  let sums = Tensor([images, row], in: execution.memory)
   execution.parallel(images) { image in
-    let sum = sums.pointer + image * row
-    global_average(x.pointer + image * size, size / channels, channels, sum)
-    (target.pointer + image * channels).update(from: sum, count: channels)
+    global_average(
+      x.pointer + image * size, size / channels, channels, target.pointer + image * channels)
   }
   return target
 }

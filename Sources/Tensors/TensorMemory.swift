@@ -77,7 +77,8 @@ package final class TensorMemory: Sendable {
 /// Ends the process with code 69 and a message: what it asked for is more than the machine gives. An
 /// optimised build would not print that of a failed precondition.
 func endWithoutMemory(for what: String) -> Never {
-  let text = "error: no memory for \(what); smaller batches or fewer threads need less\n"
+  let line = isatty(STDERR_FILENO) == 1 ? "\n" : ""  // below a live line of progress
+  let text = line + "error: no memory for \(what); smaller batches or fewer threads need less\n"
   _ = write(STDERR_FILENO, text, text.utf8.count)
   _exit(69)
 }

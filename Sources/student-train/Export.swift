@@ -2,6 +2,7 @@ import ArgumentParser
 import CommandSupport
 import Datasets
 import Experiments
+import FileIO
 import Foundation
 import Networks
 import Reporting

@@ -3,6 +3,7 @@ import CommandSupport
 import Datasets
 import Distillation
 import Experiments
+import FileIO
 import Foundation
 import Networks
 import Reporting
@@ -51,7 +52,8 @@ struct Predict: ParsableCommand {
     try AtomicFile.write(write(predictions), to: output)
     printResult(
       "\(output): \(loaded.network.architecture) on \(grouped(images.count)) \(split.rawValue) "
-        + "images of \(dataset.rawValue), top-1 \(String(format: "%.2f", predictions.top1)) %")
+        + "images of \(dataset.rawValue), top-1 \(String(format: "%.2f", predictions.accuracy.top1)) %"
+    )
   }
 
   /// The kind of file that the name asks for.

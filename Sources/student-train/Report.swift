@@ -1,8 +1,8 @@
 import ArgumentParser
 import CommandSupport
 import Experiments
+import FileIO
 import Foundation
-import Networks
 import Reporting
 
 struct Report: ParsableCommand {
@@ -36,6 +36,7 @@ struct Report: ParsableCommand {
     let page = ReportPage(try runs.map { try RunRecord(directory: $0) })
     let path = output ?? (runs.count == 1 ? runs[0] + "/report.html" : "report.html")
     try AtomicFile.write(page.bytes, to: path)
-    printResult(path)
+    // Behind a page that went to standard output the line would belong to it.
+    if !AtomicFile.isOpenAlready(path) { printResult(path) }
   }
 }

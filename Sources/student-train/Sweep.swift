@@ -1,8 +1,8 @@
 import ArgumentParser
 import CommandSupport
 import Experiments
+import FileIO
 import Foundation
-import Networks
 import Reporting
 
 struct Sweep: ParsableCommand {
@@ -53,15 +53,15 @@ struct Sweep: ParsableCommand {
       throw Failure(Status.usage, "--parallel is \(parallel); expected 1 to 1024")
     }
     let common = try ["train"] + source.arguments()
-    let runs = try settings.makePlan(seeds: seeds, varied: vary)
-      .runs { recipe, key in
-        try shippedRecipes().recipe(recipe).settings.last { $0.key == key }?.value
-      }
-    // Before the first of them starts: a slip in the last run should not come out tomorrow.
-    for run in runs { try source.check(run) }
-    let share = max(1, try threads.count() / parallel)
+    var plan = try settings.makePlan(seeds: seeds, varied: vary)
+    plan.flags += source.settings
+    let runs = try plan.runs { recipe, key in
+      try shippedRecipes().recipe(recipe).settings.last { $0.key == key }?.value
+    }
     let (signals, progress) = (StopSignals(), ProgressLine(quiet: quiet))
     try RunDirectory.requireOther(output)
+    try check(runs, progress, signals)
+    let share = max(1, try threads.count() / min(parallel, runs.count))
     try makeDirectory(output)
     progress.note(
       "\(counted(runs.count, "run")), \(min(parallel, runs.count)) at a time, in \(output)")
@@ -77,6 +77,20 @@ struct Sweep: ParsableCommand {
         signals.status, "stopped; every run is saved, the same command goes on with the sweep")
     }
     try finish(outcomes)
+  }
+
+  /// Before the first of them starts: a slip in the last run should not come out tomorrow.
+  private func check(_ runs: [SweepRun], _ progress: ProgressLine, _ signals: StopSignals) throws {
+    let execution = try threads.makeExecution()
+    for (number, run) in runs.enumerated() {
+      progress.update { "checking run \(number + 1) of \(runs.count)" }
+      do { try source.check(run, output: "\(output)/\(run.name)", on: execution) } catch {
+        guard runs.count > 1, let failure = failure(for: error) else { throw error }
+        throw Failure(failure.status, "\(run.name): \(failure.message)")
+      }
+      if signals.pending != nil { throw Failure(signals.status, "stopped; nothing was begun") }
+    }
+    progress.clear()
   }
 
   /// Writes the tables and the report of all runs, prints one; fails if a run did. Where none has

@@ -7,7 +7,8 @@ import Tensors
 /// Runs of a sweep as processes of this program, a few at a time.
 ///
 /// A child is in a process group of its own (Foundation starts it so): a Ctrl-C in the terminal
-/// reaches the sweep alone, which passes one signal on, and the child has the time to save.
+/// reaches the sweep alone, which passes it on as SIGTERM: a child that had the signal too, as from
+/// pkill(1), is not told twice, and has the time to save.
 struct SweepRunner {
   let output: String
   let parallel: Int
@@ -19,6 +20,10 @@ struct SweepRunner {
     let process: Process
     /// Whether the run was finished before, so that its process has nothing to train.
     let wasFinished: Bool
+
+    func send(_ signal: Int32) {
+      if process.isRunning { kill(process.processIdentifier, signal) }
+    }
   }
 
   /// Runs all, in order, and gives what they came to in the same order; a run that fails, or cannot be
@@ -31,18 +36,31 @@ struct SweepRunner {
     var children: [Child] = []
     var passedOn = false
     var trained = 0
+    var waitedFor: Set<String> = []
     let begin = ContinuousClock.now
     while !waiting.isEmpty || !children.isEmpty {
-      if let signal = signals.pending, !passedOn {
+      if signals.pending != nil, !passedOn {
         passedOn = true
         waiting = []
-        for child in children { kill(child.process.processIdentifier, signal) }
+        for child in children { child.send(SIGTERM) }
         progress.note(
           children.count == 1
             ? "stopping: 1 run saves where it is"
             : "stopping: \(children.count) runs save where they are")
       }
-      while children.count < parallel, let next = waiting.popFirst() {
+      if signals.takeCheckpoint() {
+        // One that has not taken its run's lock would still die of it.
+        for child in children where RunDirectory.isBusy(folder(child.run)) { child.send(SIGUSR1) }
+      }
+      while children.count < parallel, let next = waiting.first {
+        // The child of a sweep that was killed trains on.
+        if RunDirectory.isBusy(folder(next)) {
+          if waitedFor.insert(next.name).inserted {
+            progress.note("\(next.name): waits for another student-train that works there")
+          }
+          break
+        }
+        waiting.removeFirst()
         do {
           let summary = folder(next) + "/summary.json"
           let wasFinished = FileManager.default.fileExists(atPath: summary)
@@ -56,14 +74,21 @@ struct SweepRunner {
           progress.note("\(next.name): could not be started: \(failure.message)")
         }
       }
+      var ended: Set<String> = []
       for child in children where !child.process.isRunning {
-        let outcome = SweepOutcome(
-          child.run, status: status(of: child.process), folder: folder(child.run))
+        ended.insert(child.run.name)
+        let status = status(of: child.process)
+        // The child of a killed sweep, or another sweep, has begun the run while this one looked.
+        if status == Status.tryAgain, !passedOn, RunDirectory.isBusy(folder(child.run)) {
+          waiting.insert(child.run, at: waiting.startIndex)
+          continue
+        }
+        let outcome = SweepOutcome(child.run, status: status, folder: folder(child.run))
         outcomes[child.run.name] = outcome
         if !child.wasFinished { trained += 1 }
         if !passedOn { progress.note(line(outcome)) }
       }
-      children.removeAll { outcomes[$0.run.name] != nil }
+      children.removeAll { ended.contains($0.run.name) }
       progress.update {
         "\(outcomes.count) of \(runs.count) runs done; "
           + timeLeft(trained, rest: runs.count - outcomes.count, since: begin)

@@ -16,8 +16,8 @@ struct Train: ParsableCommand {
       dkd.beta, bkd.reweight_from_epoch, sskd.freeze, crld.mask, … The same command \
       goes on where an interrupted run stopped.
 
-      SIGINT and SIGTERM finish the step, write a checkpoint and stop with 130 or 143, \
-      a second SIGINT stops at once; SIGUSR1 writes a checkpoint and goes on; SIGUSR2 \
+      SIGINT, SIGTERM and SIGHUP finish the step, write a checkpoint and stop with 130, 143 \
+      or 129, a second SIGINT stops at once; SIGUSR1 writes a checkpoint and goes on; SIGUSR2 \
       writes one and stops with 75. A loss, gradient or weight that is not finite stops \
       with 65 and leaves the last checkpoint as it was.
 
@@ -84,7 +84,6 @@ struct Train: ParsableCommand {
       let summary = try run.train(shouldSave: signals.takeCheckpoint, shouldStop: shouldStop)
       printResult(summary.lines)
     } catch is Stopped {
-      progress.clear()
       throw Failure(
         signals.status, "stopped; the run is saved, the same command goes on with it")
     }

@@ -37,7 +37,7 @@ struct CacheSummary {
         + "\(String(format: "%.1f", info.logitBytesPerView)) B a view "
         + "(fp32: \(identity.classes * 4) B, ratio \(String(format: "%.2f", info.logitRatio))); "
         + "\(bytesText(info.bytes)) in \(counted(cache.manifest.units.count, "unit"))\(unfinished)",
-      "error: gradient of T²·KL off by at most \(info.logitErrorBound) in L1 at every temperature; "
+      "error: gradient of T²·KL off by at most \(short(info.logitErrorBound)) in L1 at every temperature; "
         + "largest logit error measured \(short(info.largestLogitError))",
     ]
     if info.codingError.views > 0 { lines.append(measuredError) }

@@ -63,7 +63,6 @@ struct Dump: ParsableCommand {
             + (report.kept > 0 ? "; \(grouped(report.kept)) were seen before" : ""))
       printResult(try CacheSummary(cache).text)
     } catch is Stopped {
-      progress.clear()
       throw Failure(signals.status, "stopped; what was seen is kept, the same command goes on")
     }
   }

@@ -31,9 +31,11 @@ struct Read: ParsableCommand {
   func run() throws {
     let reader = try CacheReader.open(cache)
     let asked = try View(parsing: view)
-    let key = try reader.storedKey(ViewKey(image: image, view: asked))
+    let named = ViewKey(image: image, view: asked)
+    let key = try reader.storedKey(named)
     let record = try reader.read(image: key.image, view: key.view)
-    let values = try tap.map { try features(of: $0, at: key, in: reader) }
+    let taps = try reader.taps(of: named)
+    let values = try tap.map { try features(of: $0, at: named, in: reader) }
     let top = record.logits.indices.sorted { record.logits[$0] > record.logits[$1] }.prefix(5)
     if json {
       var members: [(String, JSONValue)] = [
@@ -47,7 +49,7 @@ struct Read: ParsableCommand {
         (
           "features",
           .object(
-            record.features.map { shape in
+            taps.map { shape in
               let sizes = [shape.height, shape.width, shape.channels].map(JSONValue.integer)
               return (shape.tap, .array(sizes))
             })
@@ -67,7 +69,7 @@ struct Read: ParsableCommand {
     printResult(
       "confidence \(String(format: "%.4f", record.confidence)), pixel hash \(record.pixelHash.proofText)"
     )
-    for shape in record.features {
+    for shape in taps {
       printResult("features \(shape.tap): \(shape.height)×\(shape.width)×\(shape.channels)")
     }
     if let values { printResult(values.map(\.description).joined(separator: " ")) }
@@ -82,7 +84,7 @@ struct Read: ParsableCommand {
     }
     var values = [Float](repeating: 0, count: shape.count)
     try values.withUnsafeMutableBufferPointer { values in
-      _ = try reader.readFeatures(key, tap: tap, into: values)
+      _ = try reader.readFeatures(reader.storedKey(key, tap: tap), tap: tap, into: values)
     }
     return values
   }

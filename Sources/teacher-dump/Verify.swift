@@ -27,7 +27,9 @@ struct Verify: ParsableCommand {
       "The teacher's weights (safetensors); needs --data.",
       valueName: "file"))
   var teacher: String?
-  @Option(help: ArgumentHelp("Views to replay, evenly spread (default 1000).", valueName: "n"))
+  @Option(
+    help: ArgumentHelp(
+      "How many views to replay, drawn from all of them (default 1000).", valueName: "n"))
   var sample: Int?
   @Flag(help: "Replay every view.")
   var all = false
@@ -54,7 +56,9 @@ struct Verify: ParsableCommand {
       proof = try data.map { try replay($0, progress) }
     } catch let error where json {
       progress.clear()
-      if let failure = failure(for: error), failure.status == Status.data {
+      var isLost = false
+      if case CacheError.lostUnit = error { isLost = true }
+      if let failure = failure(for: error), isLost || failure.status == Status.data {
         printResult(
           JSONValue.object(
             members(records, proof, isFaithful: false) + [("error", .string(failure.message))]

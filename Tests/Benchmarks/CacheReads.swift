@@ -13,7 +13,7 @@ struct CacheReads {
   func measure() throws {
     guard let path = job.cache else { throw JobError(description: "reads: no cache") }
     let cache = try CacheReader.open(path)
-    let inOrder = cache.storedKeys(limit: 1 << 20)
+    let inOrder = Array(cache.storedKeys(limit: 1 << 20))
     guard !inOrder.isEmpty else { throw JobError(description: "reads: \(path) is empty") }
     var random = RandomStream(key: 1, stream: (0, 0, 0))
     let anywhere = (0..<(1 << 18)).map { _ in inOrder[random.below(inOrder.count)] }

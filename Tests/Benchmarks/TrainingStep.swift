@@ -22,8 +22,8 @@ final class TrainingStep {
     network.initialize(seed: 1)
     switch job.loss {
     case "ce": method = CrossEntropyMethod()
-    case "kd": method = KnowledgeDistillationMethod()
-    case "crld": method = CrossViewMethod()
+    case "kd": method = KDMethod(temperature: 4)
+    case "crld": method = CRLDMethod(temperature: 4)
     default: throw JobError(description: "loss is \(job.loss); expected ce, kd or crld")
     }
     optimizer = SGD(network.parameters, momentum: 0.9, weightDecay: 5e-4)

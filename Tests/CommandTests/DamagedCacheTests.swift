@@ -1,4 +1,6 @@
+import Datasets
 import Foundation
+import TeacherCache
 import TestSupport
 import Testing
 
@@ -44,7 +46,9 @@ import Testing
     let before = try SmallCache.info(cache)["content_hash"] as? String
     let folder = URL(fileURLWithPath: unit).deletingLastPathComponent()
     try FileManager.default.removeItem(at: folder)
-    #expect(try verify(cache).status == 66)
+    let lost = try Program.run("teacher-dump", ["verify", cache, "--json"])
+    #expect(lost.status == 66)
+    #expect(try Program.json(lost.output)["ok"] as? Bool == false)
     let dump = try Program.run("teacher-dump", SmallCache.dump(scratch, views: "weak:2"))
     #expect(dump.status == 0, "\(dump.errors)")
     #expect(try verify(cache).status == 0)
@@ -151,6 +155,43 @@ import Testing
         let result = try verify(cache)
         #expect(result.status == 65, "\(pages) pages: \(result.errors)")
       }
+    }
+  }
+
+  /// A cache that is sound, of an image or a crop that the digits do not have, or of other images.
+  @Test(arguments: [
+    (5000, View.plain, "mnist", "4000 images"), (7, .crop(28), "mnist", "25 crops"),
+    (7, .plain, "imagenet", "imagenet"),
+  ])
+  func aCacheOfWhatIsNotThereIsRefused(
+    image: Int, view: View, dataset: String, says: String
+  ) throws {
+    let (scratch, _) = try SmallCache.make()
+    let cache = scratch.path + "/other"
+    var identity = try CacheReader.open(scratch.path + "/cache").identity
+    identity.dataset = dataset
+    let writer = try CacheWriter.open(cache, identity: identity, kernelLevel: "test")
+    let plan = try writer.missing(images: [image], views: [view], taps: [], featureViews: [])
+    let unit = try writer.begin(plan[0])
+    let logits = [Float](repeating: 0, count: 10)
+    try unit.append(
+      image: image, label: 0, views: [ViewRecord(view: view, pixelHash: 1, logits: logits)])
+    try unit.seal()
+    writer.close()
+    #expect(try verify(cache).status == 0)
+    for (program, arguments) in [
+      ("teacher-dump", ["verify", cache, "--data", Program.digits]),
+      (
+        "student-train",
+        [
+          "--cache", cache, "--data", Program.digits, "--method", "kd", "--student", "resnet8",
+          "--augment", "none", "--epochs", "1", "--milestones", "none", "--output",
+          scratch.path + "/run",
+        ]
+      ),
+    ] {
+      let result = try Program.run(program, arguments)
+      #expect(result.status == 65 && result.errors.contains(says), "\(result.errors)")
     }
   }
 }

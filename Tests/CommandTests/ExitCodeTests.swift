@@ -126,6 +126,21 @@ struct ExitCodeTests {
     #expect(result.errors.lowercased().contains(says), "\(result.errors)")
   }
 
+  /// A full disk is no reason to say that all went well.
+  @Test(
+    .enabled(if: FileManager.default.fileExists(atPath: "/dev/full"), "needs /dev/full"),
+    arguments: [["--help"], ["--version"], ["recipes"]])
+  func whatCannotBePrintedIsAnError(arguments: [String]) throws {
+    let process = Program.process(Self.train, arguments)
+    let errors = Pipe()
+    process.standardOutput = FileHandle(forWritingAtPath: "/dev/full")
+    process.standardError = errors
+    try process.run()
+    let text = String(decoding: Program.everything(from: errors), as: UTF8.self)
+    process.waitUntilExit()
+    #expect(process.terminationStatus == 74 && text.contains("No space left"), "\(text)")
+  }
+
   @Test func malformedRecipes() throws {
     let scratch = try Scratch()
     let file = scratch.path + "/recipe.yaml"

@@ -31,6 +31,40 @@ struct FlagTests {
     return try #require(zip(pair[0], pair[1]).map { abs($0 - $1) }.max())
   }
 
+  /// Each flag alone, with a value that no setting has by itself.
+  @Test(arguments: [
+    (["--epochs", "77"], "epochs: 77"), (["--batch-size", "77"], "batch_size: 77"),
+    (["--lr", "0.077"], "lr: 0.077"), (["--lr-decay", "0.77"], "lr_decay: 0.77"),
+    (["--momentum", "0.77"], "momentum: 0.77"), (["--nesterov"], "nesterov: true"),
+    (["--weight-decay", "0.0077"], "weight_decay: 0.0077"),
+    (["--milestones", "7,77"], "milestones: [7, 77]"),
+    (["--warmup-epochs", "7"], "warmup_epochs: 7"), (["--temperature", "7"], "temperature: 7"),
+    (["--label-smoothing", "0.77"], "label_smoothing: 0.77"),
+    (["--ema-decay", "0.77"], "ema_decay: 0.77"),
+    (["--val-fraction", "0.77"], "val_fraction: 0.77"),
+    (["--eval-every", "77"], "eval_every: 77"), (["--seed", "77"], "seed: 77"),
+    (["--schedule", "cosine"], "schedule: cosine"),
+    (["--schedule", "cosine", "--min-lr", "0.0077"], "min_lr: 0.0077"),
+    (["--subset", "exp:77"], "subset: 'exp:77'"), (["--views", "weak:7"], "views: 'weak:7'"),
+    (["--view-seed", "77"], "view_seed: 77"), (["--augment", "none"], "augment: none"),
+    (["--mean", "0.7,0.7,0.7"], "mean: [0.7, 0.7, 0.7]"),
+    (["--std", "0.7,0.7,0.7"], "std: [0.7, 0.7, 0.7]"),
+  ])
+  func aFlagIsItsSetting(flags: [String], line: String) throws {
+    let common = ["--method", "kd", "--student", "resnet8", "--dataset", "mnist", "--print-config"]
+    let lines = { (flags: [String]) in
+      let result = try Program.run("student-train", common + flags)
+      #expect(result.status == 0, "\(result.errors)")
+      return result.output.split(separator: "\n").map(String.init)
+    }
+    let (plain, changed) = (try lines([]), try lines(flags))
+    #expect(!plain.contains(line) && changed.contains(line), "\(changed)")
+    // The others are as they were.
+    let others = zip(plain, changed).filter { $0 != $1 }.map(\.1)
+    let isCosine = flags.contains("cosine")
+    #expect(isCosine || plain.count != changed.count || others == [line], "\(others)")
+  }
+
   @Test func aStudentStartsFromTheGivenWeights() throws {
     let start = try scratch.teacher()
     // Steps too small for a weight to leave its place.
@@ -147,5 +181,82 @@ struct FlagTests {
     let wider = try train("wider", plain + ["--subset", "step:40"])
     #expect(wider.status == 66, "\(wider.errors)")
     #expect(wider.errors.contains("--subset step:40"), "\(wider.errors)")
+  }
+
+  /// A later stage that no adapter joins is found out before the first one is learnt, and nothing is
+  /// left of the run: 28×28 against 7×7.
+  @Test func stagesThatDoNotFitAreRefusedAtOnce() throws {
+    let arguments = [
+      "--method", "sskd", "--dataset", "mnist", "--subset", try scratch.subset(), "--teacher",
+      try scratch.teacher(), "--views", "weak:1", "--batch-size", "10",
+    ]
+    let result = try train(
+      "run", arguments + ["--set", "sskd.stages=stage1:stage1,stage3:stage1"])
+    #expect(result.status == 65, "\(result.errors)")
+    #expect(result.errors.contains("stage3 is 7×7×64 and the teacher's stage1 28×28×16"))
+    #expect(!FileManager.default.fileExists(atPath: scratch.path + "/run"))
+  }
+
+  @Test func featureViewsWithoutFeaturesAreRefused() throws {
+    let result = try Program.run(
+      "teacher-dump",
+      [
+        "--dataset", "mnist", "--data", Program.digits, "--teacher", try scratch.teacher(),
+        "--views",
+        "weak:2", "--feature-views", "weak:1", "--cache", scratch.path + "/cache",
+      ])
+    #expect(result.status == 64 && result.errors.contains("--features"), "\(result.errors)")
+    #expect(!FileManager.default.fileExists(atPath: scratch.path + "/cache"))
+  }
+
+  /// What a shell can pass and no text can say would be another folder's name.
+  @Test func aPathThatIsNoTextIsRefused() throws {
+    let program = try #require(Program.process("teacher-dump", []).executableURL).path
+    let shell = Process()
+    let errors = Pipe()
+    shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+    shell.arguments = ["-c", "exec '\(program)' info \"$(printf 'nu\\377')\""]
+    shell.standardError = errors
+    try shell.run()
+    let text = String(decoding: Program.everything(from: errors), as: UTF8.self)
+    shell.waitUntilExit()
+    #expect(shell.terminationStatus == 64 && text.contains("not valid UTF-8"), "\(text)")
+  }
+
+  /// The next file would get the number of a closed descriptor, and every message.
+  @Test func nothingIsPrintedIntoAFileOfTheRun() throws {
+    let program = try #require(Program.process("student-train", []).executableURL).path
+    let run = scratch.path + "/closed"
+    let shell = Process()
+    shell.executableURL = URL(fileURLWithPath: "/bin/sh")
+    shell.arguments = [
+      "-c",
+      "exec '\(program)' --method ce --student resnet8 --dataset mnist --data '\(Program.digits)' "
+        + "--subset '\(try scratch.subset())' --epochs 1 --milestones none --output '\(run)' "
+        + "<&- >&- 2>&-",
+    ]
+    try shell.run()
+    shell.waitUntilExit()
+    #expect(shell.terminationStatus == 74)  // what it came to could not be printed
+    #expect(try Data(contentsOf: URL(fileURLWithPath: run + "/.lock")).isEmpty)
+    #expect(FileManager.default.fileExists(atPath: run + "/summary.json"))
+  }
+
+  /// Names come from files, and files from anywhere.
+  @Test func aWeightFileDoesNotMoveTheCursor() throws {
+    let file = scratch.path + "/evil.safetensors"
+    let tensor = StateTensor(dtype: .f32, shape: [1], bytes: [0, 0, 0, 0])
+    try SafeTensors(
+      metadata: ["dataset": "mnist"],
+      tensors: [
+        "\u{1b}[2J\u{1b}]0;owned\u{7}": tensor, String(repeating: "x", count: 100_000): tensor,
+      ]
+    ).write(to: file)
+    let result = try Program.run(
+      "student-train", ["eval", file, "--arch", "resnet8", "--data", Program.digits])
+    #expect(result.status == 65)
+    #expect(result.errors.contains("\\u{1B}[2J"), "\(result.errors)")
+    #expect(!result.errors.unicodeScalars.contains { $0.value < 32 && $0 != "\n" })
+    #expect(result.errors.count < 5000)
   }
 }

@@ -44,6 +44,8 @@ struct PlanTests {
       try #require(plan["bytes"] as? Int), try #require(info["bytes"] as? Int)
     )
     #expect(abs(expected - found) < found / 10, "planned \(expected), found \(found)")
+    let perView = try [plan, info].map { try #require($0["logit_bytes_per_view"] as? Double) }
+    #expect(abs(perView[0] / perView[1] - 1) < 0.1, "\(perView)")
   }
 
   @Test func onlyWhatIsMissingCounts() throws {

@@ -36,7 +36,7 @@ struct Program {
     process.standardOutput = FileHandle.nullDevice
     var (signals, before) = (sigset_t(), sigset_t())
     sigemptyset(&signals)
-    for signal in [SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGILL, SIGTRAP, SIGABRT] {
+    for signal in [SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGILL, SIGTRAP, SIGABRT] {
       sigaddset(&signals, signal)
     }
     pthread_sigmask(SIG_UNBLOCK, &signals, &before)

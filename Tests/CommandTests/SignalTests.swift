@@ -71,6 +71,28 @@ import Testing
     #expect(!FileManager.default.fileExists(atPath: path("slow", "state.safetensors")))
   }
 
+  /// A scheduler that warns, then takes the machine: its 75 is what the job is put back for.
+  @Test func theFirstOfTwoSignalsHasItsCode() throws {
+    for (signals, code) in [
+      ([SIGUSR2, SIGTERM], 75), ([SIGTERM, SIGUSR2], 143), ([SIGTERM, SIGTERM], 143),
+      ([SIGINT, SIGTERM, SIGTERM], 130),
+    ] as [([Int32], Int32)] {
+      let run = "run-" + signals.map { "\($0)" }.joined(separator: "-")
+      let process = try Program.start(
+        "student-train", arguments(run, "--student", "resnet110", "--batch-size", "256"))
+      try wait(for: path(run, "config.yaml"), of: process)
+      usleep(100_000)
+      for signal in signals {
+        try #require(process.isRunning)
+        kill(process.processIdentifier, signal)
+        usleep(20_000)
+      }
+      process.waitUntilExit()
+      #expect(process.terminationReason == .exit)
+      #expect(process.terminationStatus == code)
+    }
+  }
+
   @Test func aDumpMindsTheSameSignals() throws {
     let small = try SmallCache.scratch()
     let process = try Program.start("teacher-dump", SmallCache.dump(small, views: "weak:2000"))

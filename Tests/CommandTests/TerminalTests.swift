@@ -9,7 +9,7 @@ struct TerminalTests {
   init() throws { scratch = try SmallCache.make().scratch }
 
   @Test func aTerminalHasOneLineThatFitsItAndGoesAway() throws {
-    for columns in [24, 30] {
+    for columns in [10, 24, 30] {
       let result = try Program.runOnTerminal("teacher-dump", verify, columns: UInt16(columns))
       #expect(result.status == 0, "\(result.errors)")
       // Every text begins where the last one did and ends by erasing what is left of it.
@@ -19,11 +19,20 @@ struct TerminalTests {
       let erase = "\u{1b}[K"
       #expect(lines.allSatisfy { $0.hasSuffix(erase) }, "\(lines)")
       let texts = lines.map { $0.dropLast(erase.count) }
-      #expect(texts.first?.contains("of 120 records") == true, "\(texts)")
+      #expect(texts.first?.contains(columns > 20 ? "of 120 records" : "of 1") == true, "\(texts)")
       #expect(texts.allSatisfy { $0.count < columns }, "\(texts)")
       #expect(texts.contains { $0.count == columns - 1 }, "\(texts)")
       #expect(texts.last?.isEmpty == true, "\(texts)")
     }
+  }
+
+  @Test func anErrorStandsOnALineOfItsOwn() throws {
+    // The records are counted before the images are looked for.
+    let noImages = verify + ["--data", scratch.path]
+    let result = try Program.runOnTerminal("teacher-dump", noImages, columns: 80)
+    #expect(result.status == 66, "\(result.errors)")
+    #expect(result.errors.contains("records"), "\(result.errors)")
+    #expect(result.errors.contains("\r\u{1b}[Kerror: "), "\(result.errors)")
   }
 
   @Test func whatIsNoTerminalGetsNoControlCharacters() throws {

@@ -37,13 +37,16 @@ struct WriteThroughTests {
     #expect(
       try Program.json(whole.output)["cache_id"] as? String == info(scratch.path + "/other")[
         "cache_id"] as? String)
+    var kills = 0
     for share in [1, 3, 6, 9] {
       let process = try Program.start("student-train", arguments("cut"))
       // A random place some way into the training: after so many bytes were kept.
       while process.isRunning, journaled() < share * 20_000 { usleep(1000) }
       kill(process.processIdentifier, SIGKILL)
       process.waitUntilExit()
+      if process.terminationReason == .uncaughtSignal { kills += 1 }
     }
+    #expect(kills > 1)
     let resumed = try Program.run("student-train", arguments("cut"))
     #expect(resumed.status == 0, "\(resumed.errors)")
     let same = try weights("cut") == weights("whole")
@@ -119,6 +122,13 @@ struct WriteThroughTests {
     #expect(!FileManager.default.fileExists(atPath: cache))
   }
 
+  @Test func oneFolderForRunAndCacheIsRefused() throws {
+    let result = try Program.run("student-train", arguments("cache"))
+    #expect(
+      result.status == 73 && result.errors.contains("choose another --output"), "\(result.errors)")
+    #expect(!FileManager.default.fileExists(atPath: cache))
+  }
+
   @Test func withoutATeacherThereIsNothingToWriteThrough() throws {
     let result = try Program.run(
       "student-train",
@@ -142,6 +152,18 @@ struct WriteThroughTests {
       let result = try Program.run("student-train", arguments("run") + flags)
       #expect(result.status == 65, "\(result.errors)")
       #expect(result.errors.contains(field), "\(result.errors)")
+    }
+  }
+
+  @Test func aRunWhoseFolderIsTakenLeavesNoCache() throws {
+    let folder = scratch.path + "/taken"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    try Data("method: kd\n".utf8).write(to: URL(fileURLWithPath: folder + "/config.yaml"))
+    try Data().write(to: URL(fileURLWithPath: scratch.path + "/file"))
+    for output in ["taken", "file"] {
+      let result = try Program.run("student-train", arguments(output))
+      #expect(result.status == 73, "\(result.errors)")
+      #expect(!FileManager.default.fileExists(atPath: cache), "\(output)")
     }
   }
 }

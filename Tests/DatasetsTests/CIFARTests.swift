@@ -17,7 +17,7 @@ struct CIFARTests {
 
   @Test("planes become pixels and the fine label counts", arguments: ["", "cifar-100-binary/"])
   func readsCIFAR100(_ subfolder: String) throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     try folder.write(subfolder + "train.bin", records(labels))
     try folder.write(subfolder + "test.bin", records([[1, 1], [2, 2]]))
     for end in ["", "/"] {
@@ -38,7 +38,7 @@ struct CIFARTests {
 
   @Test("CIFAR-10's five files follow each other")
   func readsCIFAR10() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     for file in 1...5 {
       try folder.write(
         "cifar-10-batches-bin/data_batch_\(file).bin", records([[UInt8(file)], [9]]))
@@ -60,7 +60,7 @@ struct CIFARTests {
     "a file of another length is refused, even between two records",
     arguments: [0, 1, 3073, 3074, 2 * 3074, 3 * 3074 - 1, 3 * 3074 + 1, 4 * 3074])
   func otherLengths(_ bytes: Int) throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     try folder.write("train.bin", Array(records(labels + labels).prefix(bytes)))
     expectError(.malformed, naming: ["train.bin", "\(bytes) bytes", "9222", "again"]) {
       try three.train(from: folder.path)
@@ -69,7 +69,7 @@ struct CIFARTests {
 
   @Test("a label out of range is refused, naming the record", arguments: [100, 255])
   func badLabel(_ label: UInt8) throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     try folder.write("train.bin", records([[0, 0], [0, label], [0, 0]]))
     expectError(.malformed, naming: ["train.bin", "record 1", "\(label)", "0…99"]) {
       try three.train(from: folder.path)
@@ -78,7 +78,7 @@ struct CIFARTests {
 
   @Test("gzip data under the name of a plain file is refused")
   func gzipInstead() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     var bytes = gzip(records(labels))
     bytes = Array(bytes.prefix(9222)) + [UInt8](repeating: 0, count: max(0, 9222 - bytes.count))
     try folder.write("train.bin", bytes)
@@ -87,7 +87,7 @@ struct CIFARTests {
 
   @Test("no folder, an empty folder, a folder in place of a file, a file in place of the folder")
   func missing() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     expectError(.missingFile, naming: ["/nowhere", "tools/get-data cifar100"]) {
       try three.train(from: folder.path + "/nowhere")
     }
@@ -108,7 +108,7 @@ struct CIFARTests {
 
   @Test("a named pipe is refused instead of waited for")
   func namedPipe() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     #expect(mkfifo(folder.path + "/train.bin", 0o600) == 0)
     expectError(.malformed, naming: ["train.bin", "not a file"]) {
       try three.train(from: folder.path)
@@ -117,7 +117,7 @@ struct CIFARTests {
 
   @Test("a file that may not be read", .enabled(if: getuid() != 0, "root may read everything"))
   func unreadable() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     let file = try folder.write("train.bin", records(labels))
     #expect(chmod(file, 0) == 0)
     expectError(.permission, naming: ["train.bin", "may not be read"]) {

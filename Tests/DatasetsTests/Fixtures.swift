@@ -15,17 +15,8 @@ enum Fixtures {
   }
 }
 
-/// A folder that goes away with its last owner.
-final class TemporaryFolder {
-  let url: URL
-  var path: String { url.path }
-
-  init() throws {
-    url = FileManager.default.temporaryDirectory.appending(path: "datasets-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-  }
-
-  deinit { try? FileManager.default.removeItem(at: url) }
+extension TemporaryDirectory {
+  var url: URL { URL(filePath: path) }
 
   /// Writes a file, with the folders above it, and gives its path.
   @discardableResult

@@ -1,5 +1,6 @@
 import Datasets
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("IDX files")
@@ -27,7 +28,7 @@ struct IDXTests {
     labelName: String = "train-labels-idx1-ubyte", in subfolder: String = "",
     as name: DatasetName = .mnist
   ) throws -> ImageSet {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     try folder.write(subfolder + imageName, images)
     try folder.write(subfolder + labelName, labels)
     return try ImageDataset.loadTrain(name, from: folder.path)
@@ -176,7 +177,7 @@ struct IDXTests {
 
   @Test("files that are not there are named, with what to do")
   func missing() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     expectError(.missingFile, naming: ["train-images-idx3-ubyte", "MNIST/raw", folder.path]) {
       try ImageDataset.loadTrain(.mnist, from: folder.path)
     }

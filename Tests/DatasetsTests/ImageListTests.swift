@@ -1,10 +1,11 @@
 import Datasets
+import TestSupport
 import Testing
 
 @Suite("Lists of images")
 struct ImageListTests {
   private func indices(_ text: String, images: Int = 100) throws -> [Int] {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     let file = try folder.write("list.txt", Array(text.utf8))
     return try Subset.list(file).indices(
       labels: [Int](repeating: 0, count: images), classes: 1)
@@ -38,7 +39,7 @@ struct ImageListTests {
 
   @Test("a missing list, a folder and a file that is too large are refused")
   func badFiles() throws {
-    let folder = try TemporaryFolder()
+    let folder = try TemporaryDirectory()
     let labels = [0, 0, 0]
     expectError(.missingFile, naming: ["nowhere.txt", "does not exist"]) {
       try Subset.list(folder.path + "/nowhere.txt").indices(labels: labels, classes: 1)

@@ -60,7 +60,7 @@ struct GoldenLossTests {
   }
 
   @Test func hintonsDistillationWithTheWeightsOfMdistiller() throws {
-    let method = KnowledgeDistillationMethod()
+    let method = KDMethod(temperature: 4)
     try check(
       method.loss(student: [student], teacher: [TeacherLogits(teacher)], labels: labels, epoch: 0),
       "kd_total_mdistiller")
@@ -94,7 +94,7 @@ struct GoldenLossTests {
 
   @Test func balancedDistillation() throws {
     let counts = try golden["class_weights_cifar10_exp0.01"]["counts"].integers
-    let method = BalancedMethod(classCounts: counts)
+    let method = BKDMethod(classCounts: counts, temperature: 2)
     let loss = method.loss(
       student: [student], teacher: [TeacherLogits(teacher)], labels: labels, epoch: 0)
     try check(loss, "bkd")
@@ -108,7 +108,8 @@ struct GoldenLossTests {
 
   @Test func balancedDistillationBeforeItsSwitchIsPlainDistillation() throws {
     let counts = try golden["class_weights_cifar10_exp0.01"]["counts"].integers
-    let method = BalancedMethod(classCounts: counts, reweightFromEpoch: 160)
+    let method = BKDMethod(
+      .init(reweightFromEpoch: 160), classCounts: counts, temperature: 2)
     let before = method.loss(
       student: [student], teacher: [TeacherLogits(teacher)], labels: labels, epoch: 159)
     #expect(agree([before.total], [try golden["bkd_uniform_weights"]["value"].number]))
@@ -119,7 +120,7 @@ struct GoldenLossTests {
 
   @Test func balancedDistillationWithItsWeightLowered() throws {
     let counts = try golden["class_weights_cifar10_exp0.01"]["counts"].integers
-    let method = BalancedMethod(classCounts: counts, alpha: 0.3)
+    let method = BKDMethod(.init(alpha: 0.3), classCounts: counts, temperature: 2)
     let loss = method.loss(
       student: [student], teacher: [TeacherLogits(teacher)], labels: labels, epoch: 0)
     let expected = try golden["bkd_alpha0.3"]
@@ -142,7 +143,7 @@ struct GoldenLossTests {
 
   @Test(arguments: [1, 10, 20, 240])
   func decoupledDistillationWarmsUp(epoch: Int) throws {
-    let loss = DecoupledMethod().loss(
+    let loss = DKDMethod(temperature: 4).loss(
       student: [student], teacher: [TeacherLogits(teacher)], labels: labels, epoch: epoch - 1)
     #expect(
       agree([loss.total], [try golden["dkd_total_warmup"][String(epoch)].number]))
@@ -162,7 +163,7 @@ struct GoldenLossTests {
     weights.weakThreshold = try config["tau_w"].number
     weights.strongThreshold = try config["tau_s"].number
     weights.mask = name.hasSuffix("per_teacher_view") ? .perTeacherView : .perLoss
-    let method = CrossViewMethod(temperature: try config["T"].number, weights: weights)
+    let method = CRLDMethod(weights, temperature: try config["T"].number)
     let loss = method.loss(
       student: [try inputs["sw"].matrix, try inputs["ss"].matrix],
       teacher: [
@@ -178,11 +179,11 @@ struct GoldenLossTests {
 
   @Test func theFocalLossWeightsClassesBeforeItFormsItsExponent() throws {
     let counts = try golden["class_weights_cifar10_exp0.01"]["counts"].integers
-    let weighted = FocalMethod(classCounts: counts, gamma: 1, beta: 0.9999)
+    let weighted = FocalMethod(.init(gamma: 1, beta: 0.9999), classCounts: counts)
     try check(
       weighted.loss(student: [student], teacher: [], labels: labels, epoch: 0),
       "focal_gamma1_weighted")
-    let plain = FocalMethod(classCounts: counts, gamma: 2).loss(
+    let plain = FocalMethod(.init(gamma: 2), classCounts: counts).loss(
       student: [student], teacher: [], labels: labels, epoch: 0)
     #expect(agree([plain.total], [try golden["focal_gamma2"]["value"].number]))
     #expect(
@@ -201,7 +202,7 @@ struct GoldenLossTests {
     for i in cosines.values.indices {
       cosines.values[i] = 2 / (1 + exponential(-student.values[i])) - 1
     }
-    let method = MarginMethod(classCounts: counts)
+    let method = LDAMMethod(classCounts: counts)
     let before = method.loss(student: [cosines], teacher: [], labels: labels, epoch: 159)
     try check(before, "ldam", gradient: "grad_x")
     let after = method.loss(student: [cosines], teacher: [], labels: labels, epoch: 160)

@@ -70,7 +70,7 @@ struct PrefetchTests {
     let student = try Architecture.make("resnet8", classes: 10)
     let listener = Listener()
     let plan = TrainingPlan.whole(
-      CrossViewMethod(), parts: student.taps.count + 1,
+      CRLDMethod(temperature: 4), parts: student.taps.count + 1,
       schedule: .multistep(base: 0.01, decay: 1, milestones: [], warmupEpochs: 0),
       stepsPerEpoch: 3, epochs: 2)
     let views = ViewSet(weak: 2, strong: 2)

@@ -35,10 +35,10 @@ struct StageTrajectoryTests {
   func longTailBaselinesFollowThoseOfPyTorch(name: String) throws {
     let counts = try Trajectory.classCounts()
     let methods: [String: any DistillationMethod] = [
-      "ldam": MarginMethod(classCounts: counts, reweightFromEpoch: 3),
-      "focal": FocalMethod(classCounts: counts, gamma: 1.5, beta: 0.999),
-      "la": LogitAdjustmentMethod(classCounts: counts, tau: 1.5),
-      "ce": CrossEntropyMethod(classCounts: counts, beta: 0.9999, reweightFromEpoch: 3),
+      "ldam": LDAMMethod(.init(reweightFromEpoch: 3), classCounts: counts),
+      "focal": FocalMethod(.init(gamma: 1.5, beta: 0.999), classCounts: counts),
+      "la": LogitAdjustmentMethod(.init(tau: 1.5), classCounts: counts),
+      "ce": CrossEntropyMethod(.init(beta: 0.9999, reweightFromEpoch: 3), classCounts: counts),
     ]
     let isNormed = name == "ldam"
     let student =

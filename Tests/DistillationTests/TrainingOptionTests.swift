@@ -27,26 +27,31 @@ struct TrainingOptionTests {
     (decoupled.base, decoupled.beta) = (.dkd, 2)
     (perView.base, perView.alpha, perView.mask) = (.dkd, 0.5, .perTeacherView)
     let deferred = CrossEntropyMethod(
-      classCounts: counts, beta: 0.9999, reweightFromEpoch: 32, labelSmoothing: smoothing)
+      .init(beta: 0.9999, reweightFromEpoch: 32), classCounts: counts, labelSmoothing: smoothing)
     let methods: [String: (any DistillationMethod, Int)] = [
       "smoothed_ce": (deferred, 31),
       "smoothed_weighted_ce": (deferred, 32),
-      "smoothed_kd": (KnowledgeDistillationMethod(labelSmoothing: smoothing), 0),
-      "smoothed_dkd": (DecoupledMethod(labelSmoothing: smoothing), 9),
-      "smoothed_bkd": (BalancedMethod(classCounts: counts, labelSmoothing: smoothing), 0),
-      "smoothed_crld": (CrossViewMethod(labelSmoothing: smoothing), 0),
-      "crld_dkd": (CrossViewMethod(weights: decoupled), 0),
-      "crld_dkd_per_teacher_view": (CrossViewMethod(weights: perView), 0),
-      "focal": (FocalMethod(classCounts: counts), 0),
-      "focal_gamma0.5_weighted": (FocalMethod(classCounts: counts, gamma: 0.5, beta: 0.9999), 0),
-      "smoothed_focal": (
-        FocalMethod(classCounts: counts, gamma: 2, beta: 0.9999, labelSmoothing: smoothing), 0
+      "smoothed_kd": (KDMethod(temperature: 4, labelSmoothing: smoothing), 0),
+      "smoothed_dkd": (DKDMethod(temperature: 4, labelSmoothing: smoothing), 9),
+      "smoothed_bkd": (
+        BKDMethod(classCounts: counts, temperature: 2, labelSmoothing: smoothing), 0
       ),
-      "ldam": (MarginMethod(classCounts: counts), 159),
-      "smoothed_ldam_weighted": (MarginMethod(classCounts: counts, labelSmoothing: smoothing), 160),
+      "smoothed_crld": (CRLDMethod(temperature: 4, labelSmoothing: smoothing), 0),
+      "crld_dkd": (CRLDMethod(decoupled, temperature: 4), 0),
+      "crld_dkd_per_teacher_view": (CRLDMethod(perView, temperature: 4), 0),
+      "focal": (FocalMethod(classCounts: counts), 0),
+      "focal_gamma0.5_weighted": (
+        FocalMethod(.init(gamma: 0.5, beta: 0.9999), classCounts: counts), 0
+      ),
+      "smoothed_focal": (
+        FocalMethod(
+          .init(gamma: 2, beta: 0.9999), classCounts: counts, labelSmoothing: smoothing), 0
+      ),
+      "ldam": (LDAMMethod(classCounts: counts), 159),
+      "smoothed_ldam_weighted": (LDAMMethod(classCounts: counts, labelSmoothing: smoothing), 160),
       "la": (LogitAdjustmentMethod(classCounts: counts), 0),
       "smoothed_la_tau1.5": (
-        LogitAdjustmentMethod(classCounts: counts, tau: 1.5, labelSmoothing: smoothing), 0
+        LogitAdjustmentMethod(.init(tau: 1.5), classCounts: counts, labelSmoothing: smoothing), 0
       ),
     ]
     return try #require(methods[name])

@@ -87,9 +87,10 @@ enum Trajectory {
 
   static func losses(of name: String, rate: Double, steps: Int) throws -> [Double] {
     let methods: [String: any DistillationMethod] = [
-      "ce": CrossEntropyMethod(), "kd": KnowledgeDistillationMethod(),
-      "dkd": DecoupledMethod(beta: 2), "bkd": BalancedMethod(classCounts: try classCounts()),
-      "crld": CrossViewMethod(),
+      "ce": CrossEntropyMethod(), "kd": KDMethod(temperature: 4),
+      "dkd": DKDMethod(.init(beta: 2), temperature: 4),
+      "bkd": BKDMethod(classCounts: try classCounts(), temperature: 2),
+      "crld": CRLDMethod(temperature: 4),
     ]
     let student = try published("resnet20")
     let plan = TrainingPlan.whole(

@@ -64,7 +64,7 @@ struct CachedEqualsLiveTests {
       let cached = try job.train(
         method, live: false, threads: 2, into: "\(method)-cached", flags: flags)
       let live = try job.train(
-        method, live: true, threads: 2, into: "\(method)-live", flags: flags)
+        method, live: true, threads: 2, into: "\(method)-live", flags: flags + [("views", "plain")])
       #expect(cached == live, "\(method)")
     }
   }

@@ -19,10 +19,10 @@ struct OutcomeTests {
   private func accuracy(_ file: String) throws -> Double {
     let info = DatasetName.mnist.info
     let loaded = try LoadedNetwork(weights: file, info: info)
-    return try evaluate(
+    return try predict(
       loaded.network, on: ImageDataset.load(.mnist, from: SmallJob.data).test, info: info,
       normalization: loaded.normalization, execution: Execution(threads: 2)
-    ).top1
+    ).accuracy.top1
   }
 
   /// A rate so high that the accuracies jump about.

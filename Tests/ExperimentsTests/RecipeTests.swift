@@ -67,6 +67,28 @@ struct RecipeTests {
     }
   }
 
+  /// The method is then all that differs: warm-up alone is worth points.
+  @Test(arguments: Self.catalog.names.filter { !$0.contains("-lt") && !$0.hasSuffix("sskd") })
+  func anotherMethodKeepsTheTrainingOfTheRecipe(name: String) throws {
+    let own = try settings(name)
+    let other = try ResolvedSettings(
+      flags: [(key: "method", value: "bkd")], sets: [], recipe: Self.catalog.recipe(name),
+      dataset: nil
+    ).settings
+    #expect(other.method == .bkd && other.schedule == own.schedule && other.epochs == own.epochs)
+    #expect(other.batchSize == own.batchSize && other.weightDecay == own.weightDecay)
+    #expect(other.mean == own.mean && other.std == own.std && own.mean != nil)
+    if own.method != .ce { #expect(other.temperature == own.temperature) }
+  }
+
+  @Test func otherImagesHaveTheirOwnNormalisation() throws {
+    let settings = try ResolvedSettings(
+      flags: [(key: "dataset", value: "cifar10")], sets: [],
+      recipe: Self.catalog.recipe("cifar100-resnet56-resnet20-kd"), dataset: nil
+    ).settings
+    #expect(settings.mean == nil && settings.recipeNormalization.mean == [0.4914, 0.4822, 0.4465])
+  }
+
   /// methods.md §1.2.
   @Test(arguments: [
     ("resnet56-resnet20", 2.0), ("resnet110-resnet32", 2), ("resnet32x4-resnet8x4", 8),

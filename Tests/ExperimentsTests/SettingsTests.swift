@@ -75,12 +75,23 @@ struct SettingsTests {
     #expect(throws: SettingError.self) {
       try resolve(base("kd"), sets: ["nesterov=true", "momentum=0"])
     }
+    // What says that there are none is no contradiction.
+    let without = ["schedule=cosine", "milestones=none", "lr_decay=1"]
+    #expect(try resolve(base("kd"), sets: without).scheduleName == .cosine)
     // What a recipe says about steps falls away, so that it can be tried with a cosine.
     let settings = try resolve(
       base("kd") + [("schedule", "cosine")], recipe: "milestones: [1, 2]\nlr_decay: 0.3\n")
     #expect(
       settings.schedule == .cosine(base: 0.05, minimum: 0, epochs: 240, warmupEpochs: 0))
     #expect(settings.unreachedEpochs.isEmpty)
+  }
+
+  @Test func aListWithoutValuesIsNone() throws {
+    #expect(try resolve(base("kd"), sets: ["milestones=none"]).milestones.isEmpty)
+    let error = #expect(throws: SettingError.self) {
+      try resolve(base("kd"), sets: ["milestones="])
+    }
+    #expect(error?.description.contains("milestones is \"\"; expected a whole number") == true)
   }
 
   @Test func configurationsWithOptionsReadBackAsThemselves() throws {
@@ -254,5 +265,45 @@ struct SettingsTests {
     #expect(weighted.unreachedEpochs.contains { $0.contains("ce.reweight_from_epoch lower") })
     weighted.ce.reweightFromEpoch -= 1
     #expect(weighted.unreachedEpochs.isEmpty)
+  }
+
+  /// A value or a contradiction of the recipe's own is the recipe's fault, and names it.
+  @Test(arguments: [
+    ("kd", "student: resnet21", "resnet21"), ("kd", "min_lr: 0.01", "cosine ends"),
+    ("kd", "schedule: cosine\nmilestones: [3, 4]", "milestones does not go"),
+    ("kd", "schedule: cosine\nlr_decay: 0.3", "lr_decay does not go"),
+    ("sskd", "milestones: [3, 4]", "milestones does not go"),
+    ("sskd", "warmup_epochs: 2", "warmup_epochs does not go"),
+  ])
+  func aRecipeThatContradictsItselfIsRefused(method: String, text: String, says: String) throws {
+    let rest = text.contains("student") ? "" : "student: resnet8\n"
+    let error = #expect(throws: SettingError.self) {
+      try resolve([], recipe: "method: \(method)\ndataset: cifar10\n\(rest)\(text)\n")
+    }
+    #expect(error?.kind == .recipe && error?.description.contains("recipe.yaml: ") == true)
+    #expect(error?.description.contains(says) == true, "\(String(describing: error))")
+  }
+
+  /// What says that there is nothing is none; what a flag has chosen away is put aside.
+  @Test func whatARecipeSaysForAnotherMethodOrScheduleIsPutAside() throws {
+    let neutral = try resolve(
+      base("sskd"), recipe: "milestones: none\nwarmup_epochs: 0\nlr: 0.3\n")
+    #expect(neutral.learningRate == 0.3)
+    #expect(try resolve(base("sskd"), recipe: "milestones: [3]\n").milestones == [])
+    let cosine = "schedule: cosine\nmilestones: none\nlr_decay: 1.0\nmin_lr: 0.01\n"
+    #expect(try resolve(base("kd"), recipe: cosine).minimumLearningRate == 0.01)
+    let stepped = try resolve(base("kd") + [("schedule", "multistep")], recipe: cosine)
+    #expect(stepped.minimumLearningRate == 0)
+  }
+
+  @Test(arguments: [
+    ("kd", "views=weak:7", "augment none"), ("sskd", "sskd.feature_rounds=5", "augment none"),
+  ])
+  func whatPlainViewsDoNotHaveIsRefused(method: String, set: String, says: String) throws {
+    let error = #expect(throws: SettingError.self) {
+      try resolve(base(method) + [("augment", "none")], sets: [set])
+    }
+    #expect(error?.kind == .usage && error?.description.contains(says) == true)
+    _ = try resolve(base("kd") + [("augment", "none")], sets: ["views=plain,weak:7"])
   }
 }

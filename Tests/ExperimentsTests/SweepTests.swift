@@ -57,6 +57,28 @@ struct SweepTests {
     #expect(without.map { $0.sets.contains("dkd.beta=2") } == [true, false])
   }
 
+  /// Only the combinations in which the setting is on have what it brings.
+  @Test func borrowedSettingsAreVariedWhereTheyCount() throws {
+    let runs = try runs {
+      $0.methods = ["crld"]
+      $0.varied = ["dkd.beta=2,4", "crld.base=kd,dkd"]
+      $0.sets = ["dkd.alpha=2"]
+    }
+    #expect(
+      runs.map(\.name) == [
+        "crld-base=kd", "crld-base=dkd-dkd.beta=2", "crld-base=dkd-dkd.beta=4",
+      ])
+    #expect(runs.map { $0.sets.contains("dkd.alpha=2") } == [false, true, true])
+  }
+
+  @Test func theMethodOfASetIsThatOfTheRuns() throws {
+    let runs = try runs(settingOf: { $1 == "method" ? "kd" : nil }) {
+      $0.recipes = ["some"]
+      $0.sets = ["method=dkd", "dkd.beta=3"]
+    }
+    #expect(runs.map(\.sets) == [["method=dkd", "dkd.beta=3"]])
+  }
+
   @Test func recipesAndStudentsCanBeListed() throws {
     let runs = try runs(settingOf: { recipe, key in
       key == "method" ? (recipe.hasSuffix("kd") ? "kd" : "crld") : nil

@@ -119,7 +119,7 @@ struct TrainingOptionTests {
     }
     let means = hits.values.map { $0.reduce(0, +) / Double($0.count) }
     let mean = means.reduce(0, +) / Double(means.count)
-    #expect(abs(mean - said.top1) > 1e-6)
+    #expect(abs(mean - said.accuracy.top1) > 1e-6)
     #expect(abs(try #require(summary["val_top1_last"] as? Double) - mean) < 1e-9)
   }
 
@@ -184,7 +184,7 @@ struct TrainingOptionTests {
     #expect {
       try job.session("ldam", live: true, execution: Execution(threads: 1))
     } throws: { error in
-      (error as? PlanError)?.kind == .settings && "\(error)".contains("resnet32_s_normed")
+      (error as? SettingError)?.kind == .usage && "\(error)".contains("resnet32_s_normed")
     }
   }
 
@@ -199,7 +199,7 @@ struct TrainingOptionTests {
       #expect {
         try job.session(method, live: true, execution: execution, flags: student)
       } throws: { error in
-        (error as? PlanError)?.kind == .settings && "\(error)".contains("only ldam")
+        (error as? SettingError)?.kind == .usage && "\(error)".contains("only ldam")
       }
     }
     let network = try Architecture.make("resnet20_s_normed", classes: 10)

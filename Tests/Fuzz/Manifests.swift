@@ -36,7 +36,7 @@ public func fuzz(_ data: UnsafePointer<UInt8>, _ size: Int) -> Int32 {
   precondition(isSound)
   write(Input(data, size, sound: sound).bytes, to: "manifest.json")
   guard let manifest = try? CacheManifest.read(from: folder) else { return 0 }
-  for unit in manifest.units { _ = unit.holds(3, .weak(2)) }
+  _ = CacheContents(manifest, adding: [], in: "").holds(ViewKey(image: 3, view: .weak(2)))
   _ = UnitsByImage(manifest.units).images
   return 0
 }

@@ -18,7 +18,7 @@ private let soundLogits = codecs.map { codec in
     guard let quantized = try? LogitQuantizer.quantize(row, codec: codec, what: "") else {
       preconditionFailure("finite logits can be stored")
     }
-    return LogitView(round: 5 + view, pixelHash: 7, row: quantized)
+    return LogitView(pixelHash: 7, row: quantized)
   }
   return LogitRecord.encode(views, codec: codec)
 }

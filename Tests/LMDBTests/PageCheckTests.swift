@@ -225,4 +225,15 @@ import Testing
     }
     #expect(error?.kind == .corrupted)
   }
+
+  @Test func valuesThatShareAPageAreRefused() throws {
+    let (directory, sound) = try filled()
+    let first = try #require(
+      (0..<sound.count / 4096).first { sound[$0 * 4096 + 10] == 4 })
+    var damaged = sound
+    damaged[first * 4096 + 12] = 4  // of the two pages that it has
+    try damaged.write(to: file(directory))
+    let error = #expect(throws: LMDBError.self) { try touch(directory) }
+    #expect(error?.description.contains("led to twice") == true, "\(String(describing: error))")
+  }
 }

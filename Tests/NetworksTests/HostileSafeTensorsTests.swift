@@ -1,5 +1,6 @@
 import Foundation
 import Networks
+import TestSupport
 import Testing
 
 /// A file that must be refused, and a piece of the message that says why.
@@ -174,6 +175,16 @@ struct HostileFile: Sendable, CustomTestStringConvertible {
       try SafeTensors(parsing: file.bytes, path: "evil.safetensors")
     }
     #expect(error.description.contains("more than 200000 arrays"))
+  }
+
+  /// A file of a few bytes on the disk may claim to have any number.
+  @Test func refusesAFileLargerThanAnyNetwork() throws {
+    let folder = try TemporaryDirectory()
+    let path = folder.path + "/large.safetensors"
+    try Data(count: 16).write(to: URL(fileURLWithPath: path))
+    #expect(truncate(path, 3 << 30) == 0)
+    let error = try #require(throws: NetworkError.self) { try SafeTensors.read(path) }
+    #expect(error.kind == .malformed && error.description.contains("at most 2147483648"))
   }
 
   @Test func neverTrapsOnACutOrChangedFile() throws {

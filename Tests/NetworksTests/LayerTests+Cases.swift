@@ -43,6 +43,17 @@ enum LayerCases {
     ("shortcut A", { OptionAShortcut(in: 6, out: 16, strides: 2) }),
     ("block", { block(16, 16, strides: 1) }),
     ("block stride 2", { block(8, 16, strides: 2) }),
+    (
+      "rectified branch",
+      { Residual(Sequential([Residual(Conv2D("c", in: 16, out: 16, padding: 1)), ReLU()])) }
+    ),
+    (
+      "rectified branch with batch norm",
+      {
+        let inner = Sequential([Conv2D("c", in: 16, out: 16, padding: 1), BatchNorm2D("n", 16)])
+        return Residual(Sequential([Residual(inner), ReLU()]))
+      }
+    ),
     ("inverted residual", { invertedResidual(8, factor: 3) }),
     ("channel shuffle", { ChannelShuffle(groups: 3) }),
     (
@@ -140,10 +151,4 @@ func pattern(_ count: Int, seed: Int) -> [Float] {
 
 func patternTensor(_ shape: [Int], seed: Int) -> Tensor {
   Tensor(pattern(shape.reduce(1, *), seed: seed), shape: shape)
-}
-
-/// Whether two lists of numbers have the same bits. A function, because `#expect(a == b)` of two
-/// long arrays that differ spends minutes on listing how.
-func sameBits(_ a: some Sequence<Float>, _ b: some Sequence<Float>) -> Bool {
-  a.map(\.bitPattern) == b.map(\.bitPattern)
 }

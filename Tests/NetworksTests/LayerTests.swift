@@ -1,6 +1,7 @@
 import Foundation
 import Networks
 import Tensors
+import TestSupport
 import Testing
 
 /// What PyTorch computed for one layer (tools/reference/layers.py).

@@ -1,3 +1,4 @@
+import FileIO
 import Foundation
 import Networks
 import TestSupport
@@ -60,10 +61,10 @@ import Testing
 
   @Test func namesMissingFoldersAndFiles() throws {
     let folder = try TemporaryDirectory()
-    let writing = try #require(throws: NetworkError.self) {
+    let writing = try #require(throws: FileError.self) {
       try SafeTensors().write(to: folder.path + "/absent/weights.safetensors")
     }
-    #expect(writing.kind == .cannotWrite)
+    #expect(writing.kind == .cannotCreate)
     let reading = try #require(throws: NetworkError.self) {
       try SafeTensors.read(folder.path + "/absent.safetensors")
     }
@@ -88,82 +89,5 @@ import Testing
     try #require(truncate(path, off_t(bytes.count + data)) == 0)
     let error = try #require(throws: NetworkError.self) { try SafeTensors.read(path) }
     #expect(error.kind == .malformed)
-  }
-
-  @Test func keepsTheOldFileWhenTheNewOneCannotBePutInPlace() throws {
-    let folder = try TemporaryDirectory()
-    let path = folder.path + "/weights.safetensors"
-    try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    #expect(throws: NetworkError.self) { try SafeTensors().write(to: path) }
-    #expect(
-      try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["weights.safetensors"])
-  }
-
-  @Test(.enabled(if: Files.exists(URL(fileURLWithPath: "/dev/full")), "needs /dev/full"))
-  func tellsAFullDiskFromOtherFailures() throws {
-    let descriptor = open("/dev/full", O_WRONLY)
-    defer { close(descriptor) }
-    let full = try #require(throws: NetworkError.self) {
-      try AtomicFile.write([1, 2, 3], to: descriptor, path: "w.safetensors")
-    }
-    #expect(full.kind == .diskFull)
-    #expect(full.description.contains("No space left"))
-    #expect(NetworkError.writing("w", code: EDQUOT).kind == .diskFull)
-    #expect(NetworkError.writing("w", code: EACCES).kind == .permission)
-    #expect(NetworkError.writing("w", code: EROFS).kind == .permission)
-    #expect(NetworkError.writing("w", code: EIO).kind == .cannotWrite)
-  }
-
-  @Test func aLinkStaysAndItsFileIsReplaced() throws {
-    let folder = try TemporaryDirectory()
-    let (file, link) = (folder.path + "/file", folder.path + "/link")
-    try AtomicFile.write([1], to: file)
-    #expect(symlink("file", link) == 0)
-    #expect(chmod(file, 0o640) == 0)
-    try AtomicFile.write([2, 3], to: link)
-    var found = stat()
-    #expect(stat(file, &found) == 0 && found.st_mode & 0o777 == 0o640)
-    #expect(FileManager.default.contents(atPath: file) == Data([2, 3]))
-    #expect(try FileManager.default.destinationOfSymbolicLink(atPath: link) == "file")
-    try FileManager.default.removeItem(atPath: file)
-    let error = #expect(throws: NetworkError.self) { try AtomicFile.write([4], to: link) }
-    #expect(error?.description.contains("is a link to a file that is not there") == true)
-  }
-
-  @Test func aPipeIsWrittenToAndStays() throws {
-    let folder = try TemporaryDirectory()
-    let path = folder.path + "/pipe"
-    #expect(mkfifo(path, 0o600) == 0)
-    let reader = open(path, O_RDONLY | O_NONBLOCK)
-    defer { close(reader) }
-    try AtomicFile.requireWritable(path)
-    try AtomicFile.write([1, 2, 3], to: path)
-    var bytes = [UInt8](repeating: 0, count: 8)
-    #expect(read(reader, &bytes, 8) == 3)
-    #expect(bytes.prefix(3) == [1, 2, 3])
-    var found = stat()
-    #expect(lstat(path, &found) == 0 && found.st_mode & S_IFMT == S_IFIFO)
-  }
-
-  @Test func whatCannotBeWrittenIsSaidBeforehand() throws {
-    let folder = try TemporaryDirectory()
-    for path in [folder.path + "/none/file", folder.path] {
-      #expect(throws: NetworkError.self) { try AtomicFile.requireWritable(path) }
-    }
-    try AtomicFile.write([1], to: folder.path + "/file")
-    try AtomicFile.requireWritable(folder.path + "/file")
-    #expect(FileManager.default.contents(atPath: folder.path + "/file") == Data([1]))
-    #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["file"])
-  }
-
-  @Test func refusesASecondWriterOfOneFile() throws {
-    let folder = try TemporaryDirectory()
-    let path = folder.path + "/weights.safetensors"
-    let other = open(path + ".partial", O_RDWR | O_CREAT, 0o644)
-    defer { close(other) }
-    #expect(flock(other, LOCK_EX | LOCK_NB) == 0)
-    let error = try #require(throws: NetworkError.self) { try SafeTensors().write(to: path) }
-    #expect(error.description.contains("another process"))
-    #expect(Files.exists(URL(fileURLWithPath: path + ".partial")))
   }
 }

@@ -13,6 +13,7 @@ struct TextTests {
 
   @Test func jsonEscapesWhatItMust() {
     #expect(JSONValue.string("a\"b\\c\n\u{1}é").text == #""a\"b\\c\n\u0001é""#)
+    #expect(JSONValue.string("\u{7f}\u{9b}").text == #""\u007f\u009b""#)
   }
 
   @Test func jsonHasNoNumbersThatAreNone() {
@@ -57,5 +58,10 @@ struct TextTests {
   @Test(arguments: [(999, "999 B"), (1500, "1.5 kB"), (2_000_000_000, "2.0 GB")])
   func sizes(bytes: Int, text: String) {
     #expect(bytesText(bytes) == text)
+  }
+
+  @Test func nothingThatIsPrintedMovesTheCursor() {
+    #expect(withoutControls("a\tb\n\u{1b}[2J\u{9b}é\u{7f}") == "a\tb\n\\u{1B}[2J\\u{009B}é\\u{7F}")
+    #expect(withoutControls("schön\n") == "schön\n")
   }
 }

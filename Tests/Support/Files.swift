@@ -10,14 +10,19 @@ package enum Files {
   package static let reference = project.deletingLastPathComponent()
     .appendingPathComponent("shared")
 
-  /// The folder with `cifar-100-binary` and `cifar-10-batches-bin`: CIFAR_ROOT, or where tools/test
-  /// unpacks them; nil where they are missing.
+  /// The folder with `cifar-100-binary` and `cifar-10-batches-bin`: CIFAR_ROOT, which has to hold both, or
+  /// where tools/test unpacks them; nil where they are missing there.
   package static let cifar: URL? = {
+    let given = ProcessInfo.processInfo.environment["CIFAR_ROOT"]
     let folder =
-      ProcessInfo.processInfo.environment["CIFAR_ROOT"].map { URL(fileURLWithPath: $0) }
+      given.map { URL(fileURLWithPath: $0) }
       ?? project.appendingPathComponent(".build/reference-data")
     let files = ["cifar-100-binary/test.bin", "cifar-10-batches-bin/test_batch.bin"]
-    return files.allSatisfy { exists(folder.appendingPathComponent($0)) } ? folder : nil
+    guard let absent = files.first(where: { !exists(folder.appendingPathComponent($0)) }) else {
+      return folder
+    }
+    if given != nil { fatalError("CIFAR_ROOT is \(folder.path), which lacks \(absent)") }
+    return nil
   }()
 
   package static func exists(_ url: URL) -> Bool {

@@ -12,7 +12,7 @@ import Testing
   ) throws -> (rows: [[Float]], bytes: Int) {
     let views = try rows.enumerated().map { index, row in
       LogitView(
-        round: index, pixelHash: UInt64(index) + 99,
+        pixelHash: UInt64(index) + 99,
         row: try LogitQuantizer.quantize(row, codec: codec, what: "row \(index)"))
     }
     let key = RecordKey(image: 3, view: .weak(0))

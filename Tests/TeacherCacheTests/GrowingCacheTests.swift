@@ -141,6 +141,47 @@ import Testing
     #expect(try CacheReader.open(directory.path).info.kernelLevels == ["avx2", "baseline"])
   }
 
+  /// Another machine's numbers may differ in the last bit; the student has seen those of the journal.
+  @Test(arguments: [12, 32]) func whatAStudentSawIsStoredAlsoWhereADumpHadBegun(dumped: Int) throws
+  {
+    let directory = try TemporaryDirectory()
+    let identity = CacheIdentity.sample(.fp32)
+    do {
+      // Half a unit by a dump, or one that is sealed but not listed yet.
+      let writer = try CacheWriter(directory.path, identity, "other", mapBytes: 64 << 10)
+      let work = try writer.missing(
+        images: images, views: views, taps: FakeTeacher.taps, featureViews: [.weak(0)])
+      let unit = try writer.begin(work[0])
+      for image in unit.remainingImages.prefix(dumped) {
+        let records = work[0].requests.map { request in
+          let record = teacher.record(image, request)
+          return ViewRecord(
+            view: record.view, pixelHash: record.pixelHash,
+            logits: record.logits.map { $0.map { $0 + 1 } }, features: record.features)
+        }
+        try unit.append(image: image, label: teacher.label(image), views: records)
+      }
+      if unit.remainingImages.isEmpty { try unit.seal() } else { try unit.commit() }
+      writer.close()
+    }
+    if dumped == 32 { try CacheManifest(identity: identity).write(to: directory.path) }
+    let (cache, writer) = try open(directory.path, identity)
+    var heard: [ViewKey: [Float]] = [:]
+    var logits = [Float](repeating: 0, count: 10)
+    for key in shuffledKeys() {
+      try add(key, to: cache)
+      _ = try cache.readDetails(key, into: &logits)
+      heard[key] = logits
+    }
+    writer.close()
+    let reader = try CacheReader.open(directory.path)
+    for (key, expected) in heard {
+      _ = try reader.readDetails(key, into: &logits)
+      #expect(logits == expected, "\(key)")
+    }
+    #expect(reader.info.kernelLevels == ["test"])
+  }
+
   @Test func viewsOfAnotherTeacherAreNotTakenOver() throws {
     let directory = try TemporaryDirectory()
     do {
@@ -252,5 +293,35 @@ import Testing
     #expect(second.before == 200 - first.kept)
     #expect(second.kept == 200)
     #expect(try CacheReader.verify(directory.path).recordsChecked == 200)
+  }
+
+  /// Logits of some views and features of others: as many evaluations as views, not as records of
+  /// either.
+  @Test func whatIsMissingIsCountedByView() throws {
+    let directory = try TemporaryDirectory()
+    let identity = CacheIdentity.sample(.q8)
+    try teacher.dump(directory.path, identity, images: images, views: [.plain])
+    let writer = try CacheWriter.open(directory.path, identity: identity, kernelLevel: "")
+    let cache = try GrowingCache(
+      writer, images: images, views: [.plain] + weak(0..<2), taps: FakeTeacher.taps,
+      featureViews: [.plain])
+    // Features of the plain view, logits of two others.
+    #expect(cache.missing == images.count * 3)
+    for (number, view) in ([View.plain] + weak(0..<2)).enumerated() {
+      try add(ViewKey(image: 7, view: view), to: cache)
+      #expect(cache.missing == images.count * 3 - number - 1)
+    }
+    writer.close()
+  }
+
+  @Test func aLostUnitIsFilledAgain() throws {
+    let directory = try TemporaryDirectory()
+    let identity = CacheIdentity.sample(.q8)
+    try teacher.dump(directory.path, identity, images: images, views: weak(0..<1))
+    let unit = try #require(CacheManifest.read(from: directory.path).units.first)
+    try FileManager.default.removeItem(atPath: "\(directory.path)/\(unit.path)")
+    let (cache, writer) = try open(directory.path, identity)
+    #expect(cache.lacking(ViewKey(image: 7, view: .weak(0)))?.needsLogits == true)
+    writer.close()
   }
 }

@@ -48,6 +48,34 @@ import Testing
     }
   }
 
+  /// The list of a segment's records has no checksum, but each record says whose it is.
+  @Test func aRecordInThePlaceOfAnotherIsNotTakenForIt() throws {
+    let directory = try cache()
+    let file = try unitFile(directory)
+    var bytes = try Data(contentsOf: file)
+    let keys = (20..<23).map { Data(RecordKey(image: $0, view: .weak(0)).bytes) }
+    // Three lines of such a list: key, u32 offset; the third gets the offset of the first.
+    var places = 0
+    var from = bytes.startIndex
+    while let first = bytes.range(of: keys[0], in: from..<bytes.endIndex) {
+      from = first.upperBound
+      let third = first.lowerBound + 24
+      guard third + 12 <= bytes.endIndex, bytes[third..<third + 8] == keys[2] else { continue }
+      bytes.replaceSubrange(
+        third + 8..<third + 12, with: bytes[first.upperBound..<first.upperBound + 4])
+      places += 1
+    }
+    try #require(places > 0)
+    try bytes.write(to: file)
+    let reader = try CacheReader.open(directory.path)
+    _ = try reader.read(image: 20, view: .weak(0))
+    #expect {
+      _ = try reader.read(image: 22, view: .weak(0))
+    } throws: { error in
+      if case CacheError.corrupt = error { true } else { false }
+    }
+  }
+
   @Test func hostileManifestsAreRefused() throws {
     let directory = try cache()
     let file = URL(fileURLWithPath: directory.path + "/manifest.json")
@@ -127,7 +155,7 @@ import Testing
     let images = unit.images.count
     let first = try #require(unit.features.first).shape
     let cases: [(reason: String, units: [UnitEntry])] = [
-      ("no LMDB file", [try entry(["bytes": (1 << 46) + 4096])]),
+      ("no LMDB file", [try entry(["bytes": (1 << 45) + 4096])]),
       (
         "records and",
         [try entry(["logits": ["weak": "0-999999"], "records": images * 1_000_000])]

@@ -1,4 +1,5 @@
 import Datasets
+import FileIO
 import Foundation
 import TestSupport
 import Testing
@@ -39,7 +40,7 @@ import Testing
   private func views(_ codec: LogitCodec) throws -> [LogitView] {
     try sample(3, 12).enumerated().map { index, row in
       LogitView(
-        round: 5 + index, pixelHash: 0x0123_4567_89AB_CDEF + UInt64(index),
+        pixelHash: 0x0123_4567_89AB_CDEF + UInt64(index),
         row: try LogitQuantizer.quantize(row, codec: codec, what: ""))
     }
   }
@@ -159,6 +160,23 @@ import Testing
         }
         for index in 0..<3 { try? block.logits(index, into: &row) }
       }
+    }
+  }
+
+  /// Coding gives none of them and cannot take them: they would end a merge.
+  @Test func codesBeyondTheLimitAreRefused() throws {
+    let key = RecordKey(image: 1, view: .weak(0))
+    for (code, isSound) in [(Int32(1 << 28) - 1, true), (1 << 28, false), (-1 << 28, false)] {
+      var bytes: [UInt8] = []
+      let view = LogitView(pixelHash: 7, row: QuantizedRow(codes: [code, 0, 5]))
+      RecordHeader(logits: key, .q8, views: 1, classes: 3, label: 0)
+        .seal(LogitRecord.encode([view], codec: .q8), into: &bytes)
+      let block = LogitBlock()
+      let read = try bytes.withUnsafeBytes { bytes -> LogitView? in
+        try block.open(bytes, key: key, codec: .q8, classes: 3)
+        return try? block.view(0)
+      }
+      #expect(read == (isSound ? view : nil), "\(code)")
     }
   }
 }

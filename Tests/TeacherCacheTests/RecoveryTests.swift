@@ -1,4 +1,5 @@
 import Datasets
+import FileIO
 import Foundation
 import TestSupport
 import Testing
@@ -363,5 +364,33 @@ import Testing
     #expect(FileSystem.names(in: directory.path).isEmpty)
     try CacheWriter(cache, .sample(), "", true, mapBytes: 1 << 20, networkType: probe).close()
     try CacheWriter(cache, .sample(), "", mapBytes: 1 << 20) { _ in nil }.close()
+  }
+
+  @Test func figuresThatNoUnitHasAreDoneAgain() {
+    var account = UnitAccount()
+    account.done = 3
+    #expect(UnitAccount(account.bytes) != nil)
+    func changed(_ range: Range<Int>, to number: UInt64) -> UnitAccount? {
+      var bytes = Array(account.bytes.dropLast(8))
+      bytes.replaceSubrange(range, with: withUnsafeBytes(of: number.littleEndian, Array.init))
+      bytes.append(littleEndian: checksum(of: bytes))
+      return UnitAccount(bytes)
+    }
+    #expect(changed(0..<8, to: 4)?.done == 4)
+    #expect(changed(40..<48, to: Double.nan.bitPattern) == nil)
+    #expect(changed(48..<56, to: UInt64(Int.max)) == nil)
+  }
+
+  /// A kill between the manifest and the removal of what a unit was made from leaves that behind.
+  @Test func whatIsLeftOfASealedUnitIsNotUnfinished() throws {
+    let directory = try TemporaryDirectory()
+    try teacher.dump(directory.path, .sample(), images: images, views: views)
+    let name = try #require(
+      CacheManifest.read(from: directory.path).units.first?.path.split(separator: "/").last)
+    for prefix in [".seen-", ".tmp-"] {
+      try FileManager.default.createDirectory(
+        atPath: "\(directory.path)/units/\(prefix)\(name)", withIntermediateDirectories: true)
+    }
+    #expect(try CacheReader.open(directory.path).info.unfinishedUnits == 0)
   }
 }

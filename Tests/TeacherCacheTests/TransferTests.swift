@@ -197,6 +197,39 @@ import Testing
     #expect(try CacheReader.verify(copy).recordsChecked == 20 * 4)
   }
 
+  /// The repair that the message of a damaged unit or manifest names.
+  @Test func whatIsDamagedIsCopiedAnew() throws {
+    let source = try dump(images: 0..<20, views: weak(0..<4))
+    let target = try TemporaryDirectory()
+    let copy = target.path + "/copy"
+    try CacheTransfer.copy(from: source.path, to: copy)
+    let unit = try CacheManifest.read(from: copy).units[0].path
+    for file in ["/\(unit)/data.mdb", "/manifest.json"] {
+      let url = URL(fileURLWithPath: copy + file)
+      var bytes = try Data(contentsOf: url)
+      bytes[bytes.count / 2] ^= 1
+      try bytes.write(to: url)
+      #expect(throws: CacheError.self) { try CacheReader.verify(copy) }
+      var told: [Int] = []
+      try CacheTransfer.copy(
+        from: source.path, to: copy, progress: { done, _ in told.append(done) })
+      #expect(told.last == 80)
+      #expect(try CacheReader.verify(copy).recordsChecked == 80)
+    }
+    // Of a cache with units of its own nobody knows any more what it held.
+    let damaged = URL(fileURLWithPath: copy + "/manifest.json")
+    try FileManager.default.createDirectory(
+      atPath: copy + "/units/00001000-0123456789abcdef", withIntermediateDirectories: false)
+    try Data("{".utf8).write(to: damaged)
+    let error = #expect(throws: CacheError.self) {
+      try CacheTransfer.copy(from: source.path, to: copy)
+    }
+    guard case .corrupt = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+  }
+
   @Test func noCacheIsMadeInTheFolderOfARun() throws {
     let source = try dump(images: 0..<5, views: weak(0..<1))
     let folder = try TemporaryDirectory()
@@ -275,5 +308,56 @@ import Testing
     // The other way round the copy only grows.
     try CacheTransfer.copy(from: copy, to: source.path)
     #expect(try CacheManifest.read(from: source.path) == manifest)
+  }
+
+  /// What it read of the source before it waited is old by then.
+  @Test func aCopyThatWaitedCopiesTheSourceAsItIsThen() throws {
+    let source = try dump(images: 0..<20, views: weak(0..<2))
+    let folder = try TemporaryDirectory()
+    let target = folder.path + "/copy"
+    try FileSystem.makeDirectory(target)
+    let lock = try WriterLock(target)
+    var waited = 0
+    try CacheTransfer.copy(from: source.path, to: target) { holder in
+      waited += 1
+      #expect(holder.contains("pid \(getpid())"))
+      do {
+        try teacher.dump(source.path, identity, images: Array(20..<40), views: weak(0..<2))
+        lock.release()
+        try CacheTransfer.copy(from: source.path, to: target)
+      } catch { Issue.record(error) }
+    }
+    #expect(waited == 1)
+    #expect(try CacheManifest.read(from: target) == CacheManifest.read(from: source.path))
+    #expect(try CacheReader.verify(target).recordsChecked == 80)
+  }
+
+  @Test func theHolderOfALockIsNamedToThoseWhoMayOnlyRead() throws {
+    let folder = try TemporaryDirectory()
+    let lock = try WriterLock(folder.path)
+    let error = #expect(throws: CacheError.self) { try WriterLock.requireFree(folder.path) }
+    guard case .locked(_, let holder) = error, holder.contains("pid \(getpid())") else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    lock.release()
+    try WriterLock.requireFree(folder.path)
+    try WriterLock.requireFree(folder.path + "/nothing")
+  }
+
+  /// A merge writes the list of units anew, so it must know of each that is not there.
+  @Test func aMergeDoesNotForgetALostUnit() throws {
+    let target = try dump(images: 0..<20, views: weak(0..<4))
+    let source = try dump(images: 20..<30, views: weak(0..<4))
+    let whole = try dump(images: 0..<20, views: weak(0..<5))
+    let before = try CacheManifest.read(from: target.path)
+    let unit = before.units[0]
+    try FileManager.default.removeItem(atPath: "\(target.path)/\(unit.path)")
+    #expect(throws: CacheError.lostUnit(path: target.path, unit)) {
+      _ = try CacheTransfer.merge(into: target.path, from: [source.path])
+    }
+    #expect(try CacheManifest.read(from: target.path) == before)
+    _ = try CacheTransfer.merge(into: target.path, from: [source.path, whole.path])
+    #expect(try CacheReader.verify(target.path).recordsChecked == 10 * 4 + 20 * 5)
   }
 }

@@ -89,9 +89,3 @@ func relativeError(_ found: [Float], _ expected: [Double]) -> Double {
   let scale = expected.reduce(1e-3) { max($0, abs($1)) }
   return zip(found, expected).reduce(0) { max($0, abs(Double($1.0) - $1.1)) } / scale
 }
-
-/// Whether two lists of numbers have the same bits. A function, because `#expect(a == b)` of two
-/// long arrays that differ spends minutes on listing how.
-func sameBits(_ a: some Sequence<Float>, _ b: some Sequence<Float>) -> Bool {
-  a.map(\.bitPattern) == b.map(\.bitPattern)
-}

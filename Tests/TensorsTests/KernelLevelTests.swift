@@ -27,7 +27,8 @@ import Testing
   }
 }
 
-/// Numbers from the kernels of convolutions (3×3, depthwise, 1×1, strided), normalisation, pooling,
+/// Numbers from the kernels of convolutions (3×3, depthwise, 1×1, strided; bare and with what is done to
+/// their sums), normalisation, pooling,
 /// joining, squared errors and SGD.
 enum LevelProbe {
   static func run(_ method: ConvolutionMethod) -> [Float] {
@@ -46,6 +47,16 @@ enum LevelProbe {
       let dw = Tensor.zeros([shape.weightCount], in: execution.memory)
       shape.addWeightGradient(x, y, to: dw, on: execution)
       numbers += y.values + dx.values + dw.values.map { $0 * 0.05 }
+      let factor = Tensor(random.floats(padded(40)), shape: [padded(40)])
+      let finish = ConvolutionFinish(
+        scale: factor, shift: factor, addend: groups == 1 ? y : nil, rectify: true)
+      numbers += shape.forward(x, weights: weights, finish: finish, on: execution).values
+      let added = shape.inputGradient(
+        y, weights: weights, height: 6, width: 9, finish: ConvolutionFinish(addend: x),
+        on: execution)
+      let channels = Tensor.zeros([padded(40)], in: execution.memory)
+      addChannelSums(added, to: channels, on: execution)
+      numbers += added.values + channels.values.map { $0 * 0.05 }
       guard strides == 1 else { continue }
       let (mean, deviation) = channelMoments(y, on: execution)
       let ones = Tensor([Float](repeating: 1, count: padded(40)), shape: [padded(40)])

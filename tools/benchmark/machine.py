@@ -65,7 +65,7 @@ class Bench:
         return text
 
     def peer_networks(self):
-        """The networks that tools/reference/torch_models.py defines."""
+        """The networks that tools/reference/torch_models defines."""
         return json.loads(self.peer_once("torch_step.py", mode="networks"))
 
     def describe(self):

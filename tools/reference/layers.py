@@ -62,6 +62,12 @@ def shuffled_halves(width):
         torch_models.ShuffleUnitV2(width))
 
 
+def rectified_branch(*norm):
+    """A residual branch that ends in another one and its ReLU."""
+    inner = nn.Sequential(nn.Conv2d(16, 16, 3, 1, 1, bias=False), *norm)
+    return Residual(nn.Sequential(Residual(inner), nn.ReLU()))
+
+
 def block(i, o, strides):
     main = nn.Sequential(
         nn.Conv2d(i, o, 3, strides, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU(),
@@ -98,6 +104,8 @@ CASES = {  # name: (layer, input N, C, H, W)
     "shortcut A": (OptionA(6, 16, 2), (2, 6, 5, 4)),
     "block": (block(16, 16, 1), (2, 16, 4, 5)),
     "block stride 2": (block(8, 16, 2), (3, 8, 4, 6)),
+    "rectified branch": (rectified_branch(), (2, 16, 4, 5)),
+    "rectified branch with batch norm": (rectified_branch(nn.BatchNorm2d(16)), (2, 16, 4, 5)),
     "inverted residual": (torch_models.InvertedResidual(8, 8, 1, 3), (2, 8, 4, 5)),
     "channel shuffle": (Shuffle(), (2, 51, 3, 2)),
     "shuffle unit, added": (torch_models.ShuffleUnitV1(24, 24, 1, 3, 3), (2, 24, 3, 4)),

@@ -29,7 +29,7 @@ of it behind step 4; 7 steps):
 
 resnet20 begins with its published weights. wrn_16_2, resnet20_s_normed and the adapters begin with
 what the project draws for the seeds 5, 3 and 5: the streams are documented in
-Sources/Networks/Initialization.swift and Sources/Tensors/RandomSource.swift.
+Sources/Networks/Initialization.swift and Sources/Tensors/RandomStream.swift.
 
 `fp64`, `fp32` and `spread` are those of trajectory.py. `moved` says of each part (the stages, then
 the head) how far its weights and its running statistics went in the whole run, as the Euclidean

@@ -33,6 +33,7 @@ class Runner:
         self.running = set()
         self.running_jobs = set()
         self.is_stopping = False
+        self.locks = {}  # of the jobs at work, by name
 
     def run(self, experiments):
         for program in ("student-train", "teacher-dump"):
@@ -126,6 +127,8 @@ class Runner:
                     if self.is_stopping:
                         raise ReproductionError("another tools/reproduce is at it")
                     time.sleep(1)
+            # The program of the job has it too: where this process is killed it stays taken until that ends.
+            self.locks[job.name] = lock
             yield
 
     def finish(self, experiment):
@@ -217,7 +220,8 @@ class Runner:
         with open(log, "a") as file:
             # A session of its own: Ctrl-C reaches the programs once, through us.
             process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT,
-                                       stdin=subprocess.DEVNULL, start_new_session=True)
+                                       stdin=subprocess.DEVNULL, start_new_session=True,
+                                       pass_fds=[self.locks[name].fileno()])
             with self.turn:
                 self.running.add(process)
                 if self.is_stopping:  # since the others were told

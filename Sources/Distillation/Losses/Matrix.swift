@@ -51,6 +51,7 @@ package struct Matrix: Equatable, Sendable {
     for i in values.indices { values[i] += scale * other.values[i] }
   }
 
+  /// Each element times `factor`.
   package func scaled(by factor: Double) -> Matrix {
     Matrix(rows: rows, columns: columns, values: values.map { $0 * factor })
   }

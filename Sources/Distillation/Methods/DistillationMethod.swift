@@ -37,9 +37,9 @@ package struct DistillationLoss: Sendable {
 /// A method owns no network and no data; finite differences and the golden values test it as it is.
 package protocol DistillationMethod: Sendable {
   /// The views that the student runs, in this order; the first one gives the training accuracy.
-  var views: [TrainingView] { get }
+  static var views: [TrainingView] { get }
   /// Whether the teacher's logits of those views are needed.
-  var needsTeacher: Bool { get }
+  static var needsTeacher: Bool { get }
   /// The names of the loss terms, in the order of ``DistillationLoss/terms``.
   var termNames: [String] { get }
   /// - Parameters:
@@ -50,4 +50,9 @@ package protocol DistillationMethod: Sendable {
   func loss(
     student: [Matrix], teacher: [TeacherLogits], labels: [Int], epoch: Int
   ) -> DistillationLoss
+}
+
+extension DistillationMethod {
+  package var views: [TrainingView] { Self.views }
+  package var needsTeacher: Bool { Self.needsTeacher }
 }

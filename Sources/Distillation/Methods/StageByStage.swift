@@ -23,7 +23,7 @@ package struct StageByStageSettings: Equatable, Sendable {
   /// All stages at once in place of one after the other: the ablation.
   package var joint = false
   package var norm = FeatureNorm.none
-  /// Epochs of each stage, in place of 27 % of the run; empty for that default.
+  /// Epochs of each stage, in place of equal parts of 81 % of the run; empty for that default.
   package var stageEpochs: [Double] = []
   /// Epochs of the head, in place of what the stages leave.
   package var headEpochs: Double?
@@ -38,23 +38,6 @@ package struct StageByStageSettings: Equatable, Sendable {
   package var labelSmoothing = 0.0
 
   package init() {}
-}
-
-/// A training program that does not fit teacher, student or run.
-package struct PlanError: Error, CustomStringConvertible, Sendable {
-  package enum Kind: Sendable {
-    /// Taps of teacher and student cannot be paired.
-    case mismatch
-    /// Settings contradict each other or the run.
-    case settings
-  }
-  package let kind: Kind
-  package let description: String
-
-  package init(_ kind: Kind, _ description: String) {
-    self.kind = kind
-    self.description = description
-  }
 }
 
 /// Stage-by-stage knowledge distillation (arXiv 1812.01819, "An Embarrassingly Simple Approach for
@@ -125,12 +108,18 @@ private func pairTaps(
         "sskd.stages names \(pair.student):\(pair.teacher), but there are only \(lists)")
     }
     if let previous = pairs.last, previous.studentStage >= stage {
-      throw PlanError(.settings, "sskd.stages must name the student's taps in order, each once")
+      throw PlanError(
+        .settings, "sskd.stages must name the student's taps in order, each once",
+        about: ["sskd.stages"])
     }
     pairs.append(FeaturePair(studentStage: stage, teacherTap: pair.teacher))
   }
   return pairs
 }
+
+/// The settings that make a run as long as it is, and those that give it its parts.
+private let lengthKeys = ["epochs", "batch_size", "subset", "val_fraction"]
+private let partKeys = ["student", "sskd.stages", "sskd.joint"]
 
 /// The step behind each part: the stages, then the head; at least one step each.
 private func partEnds(
@@ -140,7 +129,8 @@ private func partEnds(
     throw PlanError(
       .settings,
       "\(total) \(total == 1 ? "step is" : "steps are") too few for \(stages) stages and a head; train "
-        + "for more epochs")
+        + "for more epochs",
+      about: lengthKeys + partKeys)
   }
   var lengths: [Int]
   if settings.stageEpochs.isEmpty {
@@ -149,7 +139,8 @@ private func partEnds(
       throw PlanError(
         .settings,
         "sskd.head_epochs \(head) leaves nothing of \(Double(total) / Double(stepsPerEpoch)) epochs "
-          + "for \(stages == 1 ? "the stages" : "\(stages) stages"); choose fewer")
+          + "for \(stages == 1 ? "the stages" : "\(stages) stages"); choose fewer",
+        about: ["sskd.head_epochs"] + lengthKeys + partKeys)
     }
     let share = settings.headEpochs.map { 1 - $0 * Double(stepsPerEpoch) / Double(total) } ?? 0.81
     lengths = Array(
@@ -159,7 +150,8 @@ private func partEnds(
     guard settings.stageEpochs.count == stages else {
       throw PlanError(
         .settings,
-        "sskd.stage_epochs has \(settings.stageEpochs.count) numbers for \(stages) stages")
+        "sskd.stage_epochs has \(settings.stageEpochs.count) numbers for \(stages) stages",
+        about: ["sskd.stage_epochs"] + partKeys)
     }
     lengths = settings.stageEpochs.map { Int(($0 * Double(stepsPerEpoch)).rounded()) }
     if let head = settings.headEpochs {
@@ -168,7 +160,8 @@ private func partEnds(
         throw PlanError(
           .settings,
           "sskd.stage_epochs and sskd.head_epochs give \(sum) steps, "
-            + "but the run has \(total); they must add up to --epochs")
+            + "but the run has \(total); they must add up to --epochs",
+          about: ["sskd.stage_epochs", "sskd.head_epochs"] + lengthKeys)
       }
     }
   }
@@ -183,7 +176,8 @@ private func partEnds(
     throw PlanError(
       .settings,
       "sskd.stage_epochs take \(lengths.reduce(0, +)) of \(total) steps; every stage "
-        + "and the head need at least one")
+        + "and the head need at least one",
+      about: ["sskd.stage_epochs"] + lengthKeys)
   }
   return ends + [total]
 }

@@ -94,10 +94,10 @@ package final class CachedTeacher: TeacherSource {
   package func prove(_ batch: ViewBatch) throws { _ = try logits(batch) }
 
   package func prefetch(_ keys: [ViewKey], tap: String?) {
-    let (cache, renderer) = (cache, renderer)
+    let (cache, info) = (cache, renderer.info)
     prefetching.async {
       for key in keys {
-        cache.prefetch(CachedTeacher.storedKey(key, tap: tap, in: cache, renderer), tap: tap)
+        cache.prefetch(cache.storedKey(key, tap: tap, info: info), tap: tap)
       }
     }
   }
@@ -132,15 +132,6 @@ package final class CachedTeacher: TeacherSource {
   }
 
   func storedKey(_ key: ViewKey, tap: String?) -> ViewKey {
-    CachedTeacher.storedKey(key, tap: tap, in: cache, renderer)
-  }
-
-  /// The key under which a view's logits, or its features at a tap, are stored: its own, or for a
-  /// weak round the crop that it draws.
-  private static func storedKey(
-    _ key: ViewKey, tap: String?, in cache: any StoredOutputs, _ renderer: ViewRenderer
-  ) -> ViewKey {
-    if cache.holds(key, tap: tap) { return key }
-    return ViewKey(image: key.image, view: renderer.resolve(key.view, image: key.image))
+    cache.storedKey(key, tap: tap, info: renderer.info)
   }
 }

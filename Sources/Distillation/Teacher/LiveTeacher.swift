@@ -24,9 +24,7 @@ package final class LiveTeacher: TeacherSource {
   package var secondsWaited: Double? { nil }
 
   package func logits(_ batch: ViewBatch) throws -> TeacherLogits {
-    let output = network.forward(
-      batch.images(normalization, on: execution), training: 0..<0, on: execution)
-    guard let logits = output.logits else { preconditionFailure("a whole pass gives logits") }
+    let (logits, _) = network.infer(batch.images(normalization, on: execution), on: execution)
     try NonFiniteTeacher.check(logits, of: batch.keys)
     return TeacherLogits(
       Matrix(rows: batch.keys.count, columns: classes, floats: logits.values))

@@ -12,8 +12,8 @@ package struct NonFiniteTeacher: Error, CustomStringConvertible, Sendable {
   package var description: String {
     let output = tap.map { "features at \($0)" } ?? "logits"
     return "the teacher's \(output) for image \(key.image), view \(key.view) are not finite: the "
-      + "weights or the normalisation (--mean, --std) do not fit; nothing of this view was stored "
-      + "or trained on"
+      + "weights or the normalisation (--mean, --std; in student-train --teacher-mean, --teacher-std) do "
+      + "not fit; nothing of this view was stored or trained on"
   }
 
   /// Fails where an output of these views, as many numbers for each, holds what is no number.
@@ -79,10 +79,9 @@ package final class TeacherPass {
   package func run(_ keys: [ViewKey], keeping taps: Set<String>) throws(NonFiniteTeacher) -> Output
   {
     let batch = ViewBatch(keys: keys, renderer: renderer, on: execution)
-    let output = network.forward(
-      batch.images(normalization, on: execution), training: 0..<0, keeping: taps, on: execution)
-    guard let logits = output.logits else { preconditionFailure("no logits") }
+    let (logits, features) = network.infer(
+      batch.images(normalization, on: execution), keeping: taps, on: execution)
     try NonFiniteTeacher.check(logits, of: keys)
-    return Output(hashes: batch.hashes, logits: logits.values, features: output.features)
+    return Output(hashes: batch.hashes, logits: logits.values, features: features)
   }
 }

@@ -20,6 +20,9 @@ package struct EpochTotals: Codable, Equatable, Sendable {
     self.correct += correct
   }
 
+  /// Whether an epoch can have come to these; a file may say anything.
+  var isPossible: Bool { [images, classified, correct].allSatisfy { (0..<1 << 40).contains($0) } }
+
   /// The mean over the epoch's images of one term; nil if no step had it.
   package func mean(_ term: String) -> Double? {
     terms[term].map { $0 / Double(max(images, 1)) }

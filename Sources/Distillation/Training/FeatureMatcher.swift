@@ -25,22 +25,17 @@ package final class FeatureMatcher {
     let name = "adapter.\(student.tap)"
     let (i, o) = (student.channels, teacher.channels)
     let convolution: any Layer
-    if student.height == teacher.height, student.width == teacher.width {
+    switch try Scale(student: student, teacher: teacher) {
+    case .equal:
       if i == o {
         adapter = nil
         return
       }
       convolution = Conv2D("\(name).0", in: i, out: o, kernel: 1)
-    } else if student.height == 2 * teacher.height, student.width == 2 * teacher.width {
+    case .halved:
       convolution = Conv2D("\(name).0", in: i, out: o, kernel: 3, strides: 2, padding: 1)
-    } else if 2 * student.height == teacher.height, 2 * student.width == teacher.width {
+    case .doubled:
       convolution = ConvTranspose2D("\(name).0", in: i, out: o, kernel: 4, strides: 2, padding: 1)
-    } else {
-      throw PlanError(
-        .mismatch,
-        "the student's \(student.tap) is \(student.height)×\(student.width)×\(i) and the "
-          + "teacher's \(teacher.tap) \(teacher.height)×\(teacher.width)×\(o): sides must be "
-          + "equal or differ by a factor of two; pair other taps with --set sskd.stages")
     }
     adapter = Sequential([convolution, BatchNorm2D("\(name).1", o)])
     for parameter in adapter?.parameters ?? [] where parameter.stateShape.count == 4 {
@@ -79,6 +74,31 @@ package final class FeatureMatcher {
       }
     }
     return result
+  }
+}
+
+extension FeatureMatcher {
+  /// What an adapter does to the sides of a student's map.
+  package enum Scale: Sendable {
+    case equal, halved, doubled
+
+    /// - Throws: ``PlanError`` of kind mismatch when no adapter joins the two shapes.
+    package init(student: TapShape, teacher: TapShape) throws(PlanError) {
+      if student.height == teacher.height, student.width == teacher.width {
+        self = .equal
+      } else if student.height == 2 * teacher.height, student.width == 2 * teacher.width {
+        self = .halved
+      } else if 2 * student.height == teacher.height, 2 * student.width == teacher.width {
+        self = .doubled
+      } else {
+        let size = { (shape: TapShape) in "\(shape.height)×\(shape.width)×\(shape.channels)" }
+        throw PlanError(
+          .mismatch,
+          "the student's \(student.tap) is \(size(student)) and the teacher's \(teacher.tap) "
+            + "\(size(teacher)): sides must be equal or differ by a factor of two; pair other taps with "
+            + "--set sskd.stages")
+      }
+    }
   }
 }
 

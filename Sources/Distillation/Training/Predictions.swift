@@ -27,11 +27,6 @@ package struct Predictions: Sendable {
   }
 
   package var isCorrect: [Bool] { zip(labels, predicted).map { $0 == $1 } }
-
-  /// Percent of the rows whose label has the largest logit; 0 without rows.
-  package var top1: Double {
-    labels.isEmpty ? 0 : 100 * Double(isCorrect.count { $0 }) / Double(labels.count)
-  }
 }
 
 /// A network that answers with what is no number.
@@ -61,9 +56,8 @@ package func predict(
   for start in stride(from: 0, to: keys.count, by: 100) {
     let batch = ViewBatch(
       keys: Array(keys[start..<min(start + 100, keys.count)]), renderer: renderer, on: execution)
-    let output = network.forward(
-      batch.images(normalization, on: execution), training: 0..<0, on: execution)
-    guard let values = output.logits?.values else { preconditionFailure("no logits") }
+    let values = network.infer(batch.images(normalization, on: execution), on: execution)
+      .logits.values
     if let wrong = values.firstIndex(where: { !$0.isFinite }) {
       let image = batch.keys[wrong / network.classes].image
       throw NonFiniteAnswer(network: network.architecture, image: image)
@@ -76,13 +70,14 @@ package func predict(
     classes: network.classes)
 }
 
-/// Runs a network in inference mode over the plain views of a whole image set.
+/// Runs a network in inference mode over the plain views of a whole image set, or of the images `chosen`.
 package func predict(
-  _ network: Classifier, on images: ImageSet, info: DatasetInfo, normalization: Normalization,
-  logitScale: Float = 1, execution: Execution, progress: (Int) throws -> Void = { _ in }
+  _ network: Classifier, on images: ImageSet, only chosen: [Int]? = nil, info: DatasetInfo,
+  normalization: Normalization, logitScale: Float = 1, execution: Execution,
+  progress: (Int) throws -> Void = { _ in }
 ) throws -> Predictions {
   try predict(
-    network, (0..<images.count).map { ViewKey(image: $0, view: .plain) },
+    network, (chosen ?? Array(0..<images.count)).map { ViewKey(image: $0, view: .plain) },
     renderer: ViewRenderer(images: images, info: info, seed: 0), normalization: normalization,
     logitScale: logitScale, execution: execution, progress: progress)
 }

@@ -15,6 +15,11 @@ package struct RoundSchedule: Sendable {
     self.plain = plain
   }
 
+  /// The rounds whose features are compared: where only plain views have them, these.
+  package init(featureViews: ViewSet, plain: Bool) {
+    self.init(views: featureViews, plain: plain || featureViews == ViewSet(plain: true))
+  }
+
   /// Weak round e mod N, strong round (e + ⌊e / lcm(N, M)⌋) mod M, e counted from 0: all N·M pairs
   /// come up in N·M epochs.
   package func view(_ kind: TrainingView, epoch e: Int) -> View {

@@ -75,22 +75,23 @@ package final class Trainer {
   // layers keep what they need on a stack.
   private func trainLogits(_ method: any DistillationMethod, _ ids: [Int], epoch: Int) throws {
     let labels = ids.map { task.renderer.images.labels[$0] }
-    var said: [Matrix] = []
-    var heard: [TeacherLogits] = []
+    var studentLogits: [Matrix] = []
+    var teacherLogits: [TeacherLogits] = []
     for kind in method.views {
       let batch = views(of: ids, task.rounds.view(kind, epoch: epoch))
       if method.needsTeacher {
-        heard.append(try requiredTeacher.logits(batch))
+        teacherLogits.append(try requiredTeacher.logits(batch))
       } else {
         try task.teacher?.prove(batch)
       }
       let output = task.student.forward(
         batch.images(task.normalization, on: execution), training: phase.trained, on: execution)
       guard let logits = output.logits?.values else { preconditionFailure("no logits") }
-      said.append(Matrix(rows: ids.count, columns: task.student.classes, floats: logits))
+      studentLogits.append(Matrix(rows: ids.count, columns: task.student.classes, floats: logits))
     }
     let outer = execution.enter(.loss)
-    let loss = method.loss(student: said, teacher: heard, labels: labels, epoch: epoch)
+    let loss = method.loss(
+      student: studentLogits, teacher: teacherLogits, labels: labels, epoch: epoch)
     execution.leave(outer)
     try check(loss.total, ids)
     for gradient in loss.gradients.reversed() {
@@ -98,7 +99,7 @@ package final class Trainer {
       task.student.backward(logits: tensor, features: [:], on: execution)
     }
     totals.add(loss.terms, images: ids.count)
-    totals.add(correct: zip(said[0].rowArgmax, labels).count { $0 == $1 }, of: ids.count)
+    totals.add(correct: zip(studentLogits[0].rowArgmax, labels).count { $0 == $1 }, of: ids.count)
   }
 
   private func trainFeatures(_ ids: [Int], epoch: Int) throws {
@@ -154,7 +155,8 @@ package final class Trainer {
   }
 
   private func check(_ loss: Double, _ ids: [Int]) throws(Divergence) {
-    guard loss.isFinite else { throw divergence("the loss", ids, step: step) }
+    // Totals of an epoch are sums over images.
+    guard (loss * Double(ids.count)).isFinite else { throw divergence("the loss", ids, step: step) }
   }
 
   /// A phase begins with fresh momentum and fresh adapters.

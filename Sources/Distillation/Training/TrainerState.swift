@@ -50,7 +50,8 @@ extension Trainer {
     guard state.metadata["version"] == Self.version,
       let step = state.metadata["step"].flatMap(Int.init), step >= 0, step <= task.plan.totalSteps,
       let text = state.metadata["totals"],
-      let totals = try? JSONDecoder().decode(EpochTotals.self, from: Data(text.utf8))
+      let totals = try? JSONDecoder().decode(EpochTotals.self, from: Data(text.utf8)),
+      totals.isPossible
     else {
       throw StateError(
         description: "\(path): not the state of such a run (version, step or totals do not fit); "

@@ -81,10 +81,9 @@ extension Pooling {
       ("pads", .list(Array(repeating: padding, count: 4))), ("strides", .list([strides, strides])),
     ]
     if kind == .average { attributes.append(("count_include_pad", .integer(1))) }
-    let size = { ($0 + 2 * padding - kernel) / strides + 1 }
     return graph.add(
       kind == .average ? "AveragePool" : "MaxPool", [x.name], attributes: attributes,
-      channels: x.channels, height: size(x.height), width: size(x.width))
+      channels: x.channels, height: outputSize(x.height), width: outputSize(x.width))
   }
 }
 

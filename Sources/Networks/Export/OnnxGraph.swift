@@ -26,7 +26,7 @@ package struct OnnxGraph {
   /// - Parameters:
   ///   - operation: its ONNX name, such as `Conv`.
   ///   - inputs: names of values and arrays.
-  ///   - attributes: integers, or lists of them, by name.
+  ///   - attributes: numbers, or lists of integers, by name.
   mutating func add(
     _ operation: String, _ inputs: [String], attributes: [(String, Attribute)] = [],
     channels: Int, height: Int, width: Int

@@ -3,21 +3,19 @@ package import Tensors
 /// The sum of each kernel×kernel window over kernel²; zeros outside the image count.
 package final class AveragePool2D: Layer {
   let pooling: Pooling
-  private var kept: [[Int]] = []
+  private var kept = Kept<[Int]>()
 
   package init(kernel: Int, strides: Int, padding: Int = 0) {
     pooling = Pooling(.average, kernel: kernel, strides: strides, padding: padding)
   }
 
   package func forward(_ x: Tensor, mode: Mode, on execution: Execution) -> Tensor {
-    if mode == .training { kept.append(x.shape) }
+    kept.push(x.shape, in: mode)
     return pooling.forward(x, on: execution)
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
-    guard let shape = kept.popLast() else {
-      preconditionFailure("AveragePool2D: backward without a training forward")
-    }
+    let shape = kept.pop("AveragePool2D")
     return pooling.inputGradient(gradient, shape: shape, x: nil, on: execution)
   }
 }

@@ -3,7 +3,7 @@ package import Tensors
 /// Batch normalisation over N, H and W (arXiv 1502.03167): y = γ·(x − mean)/√(variance + ε) + β.
 ///
 /// Training normalises with the batch's mean and biased variance and moves the running statistics by
-/// `momentum` towards mean and *unbiased* variance (PyTorch's convention); inference uses those.
+/// `momentum` towards mean and *unbiased* variance; inference uses those. PyTorch's defaults.
 package final class BatchNorm2D: Layer {
   package let weight: Parameter
   package let bias: Parameter
@@ -11,14 +11,12 @@ package final class BatchNorm2D: Layer {
   package let runningVariance: StateBuffer
   package let batchesTracked: StateBuffer
   private let channels: Int
-  private let momentum: Float
-  let epsilon: Float
-  private var kept: [NormalizationGradient] = []
+  private let momentum: Float = 0.1
+  let epsilon: Float = 1e-5
+  private var kept = Kept<NormalizationGradient>()
 
-  package init(_ name: String, _ channels: Int, momentum: Float = 0.1, epsilon: Float = 1e-5) {
+  package init(_ name: String, _ channels: Int) {
     self.channels = channels
-    self.momentum = momentum
-    self.epsilon = epsilon
     weight = Parameter(name + ".weight", .vector(channels), repeating: 1)
     bias = Parameter(name + ".bias", .vector(channels))
     runningMean = StateBuffer(name + ".running_mean", shape: [channels], repeating: 0)
@@ -78,9 +76,10 @@ extension BatchNorm2D: FusingLayer {
     case .training:
       let factors = batchFactors(x, on: execution)
       let y = factors.apply(x, addend: addend, rectify: rectify, on: execution)
-      kept.append(
+      kept.push(
         NormalizationGradient(
-          factors: factors, x: x, y: rectify && addend != nil ? y : nil, rectify: rectify))
+          factors: factors, x: x, y: rectify && addend != nil ? y : nil, rectify: rectify),
+        in: mode)
       return y
     }
   }
@@ -90,12 +89,10 @@ extension BatchNorm2D: FusingLayer {
   ) -> Tensor {
     let outer = execution.enter(.batchNorm)
     defer { execution.leave(outer) }
-    guard let last = kept.popLast() else {
-      preconditionFailure("\(weight.name): backward without a training forward")
-    }
+    let last = kept.pop(weight.name)
     let result = last(
       gradient, weightGradient: weight.gradient, biasGradient: bias.gradient, on: execution)
-    guard let addend = beside(result.beforeRectifier) else { return result.input }
+    guard let addend = beside(result.addend) else { return result.input }
     return sum(result.input, addend, rectify: false, on: execution)
   }
 }

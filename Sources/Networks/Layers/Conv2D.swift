@@ -6,7 +6,7 @@ package final class Conv2D: Layer {
   package let bias: Parameter?
   let shape: ConvolutionShape
   private let isInput: Bool
-  private var kept: [Tensor] = []
+  private var kept = Kept<Tensor>()
 
   /// - Parameters:
   ///   - name: the state-dict prefix; parameters are `name.weight` and `name.bias`.
@@ -31,7 +31,7 @@ package final class Conv2D: Layer {
   package func forward(_ x: Tensor, mode: Mode, on execution: Execution) -> Tensor {
     let outer = execution.enter(.convolution, multiplyAdds: shape.multiplyAdds(x.shape))
     defer { execution.leave(outer) }
-    if mode == .training { kept.append(x) }
+    kept.push(x, in: mode)
     return shape.forward(
       x, weights: weight.value, finish: ConvolutionFinish(shift: bias?.value), on: execution)
   }
@@ -66,9 +66,7 @@ package final class Conv2D: Layer {
   func backward(
     _ gradient: Tensor, addingTo addend: Tensor?, on execution: Execution
   ) -> Tensor {
-    guard let x = kept.popLast() else {
-      preconditionFailure("\(weight.name): backward without a training forward")
-    }
+    let x = kept.pop(weight.name)
     let outer = execution.enter(
       .convolution, multiplyAdds: (isInput ? 1 : 2) * shape.multiplyAdds(x.shape))
     defer { execution.leave(outer) }
@@ -76,7 +74,7 @@ package final class Conv2D: Layer {
     if let bias { addChannelSums(gradient, to: bias.gradient, on: execution) }
     if isInput { return Tensor([0], in: execution.memory) }
     return shape.inputGradient(
-      gradient, weights: weight.value, height: x.shape[1], width: x.shape[2], addend: addend,
-      on: execution)
+      gradient, weights: weight.value, height: x.shape[1], width: x.shape[2],
+      finish: ConvolutionFinish(addend: addend), on: execution)
   }
 }

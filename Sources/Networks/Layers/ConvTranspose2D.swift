@@ -6,7 +6,7 @@ package final class ConvTranspose2D: Layer {
   package let bias: Parameter?
   /// The convolution from `out` to `in` channels whose input gradient is this layer's output.
   let shape: ConvolutionShape
-  private var kept: [Tensor] = []
+  private var kept = Kept<Tensor>()
 
   /// - Parameter name: the state-dict prefix; the weight's state shape is [in][out][kh][kw].
   package init(
@@ -30,7 +30,7 @@ package final class ConvTranspose2D: Layer {
     precondition(
       x.shape.count == 4 && x.shape[3] == shape.outputs,
       "\(weight.name) takes \(shape.outputs) channels, got a tensor of shape \(x.shape)")
-    if mode == .training { kept.append(x) }
+    kept.push(x, in: mode)
     let (height, width) = (outputSize(x.shape[1]), outputSize(x.shape[2]))
     let outer = execution.enter(
       .convolution, multiplyAdds: shape.multiplyAdds([x.shape[0], height, width, shape.inputs]))
@@ -41,9 +41,7 @@ package final class ConvTranspose2D: Layer {
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
-    guard let x = kept.popLast() else {
-      preconditionFailure("\(weight.name): backward without a training forward")
-    }
+    let x = kept.pop(weight.name)
     let outer = execution.enter(
       .convolution, multiplyAdds: 2 * shape.multiplyAdds(gradient.shape))
     defer { execution.leave(outer) }

@@ -15,8 +15,8 @@ protocol FusingLayer: Layer {
 
   /// The gradient at the input plus what `beside` returns.
   ///
-  /// `beside` is called once, as soon as the gradient before the rectifier is known (it is also the
-  /// gradient at the addend), with that gradient.
+  /// `beside` is called once, with the gradient at the addend, as soon as that is known. Where `forward`
+  /// had no addend it is the gradient at the output, before any rectifier's mask.
   func backward(
     _ gradient: Tensor, on execution: Execution, beside: (Tensor) -> Tensor?
   ) -> Tensor

@@ -2,19 +2,17 @@ package import Tensors
 
 /// The mean over H and W: N×H×W×C → N×C.
 package final class GlobalAveragePool: Layer {
-  private var kept: [[Int]] = []
+  private var kept = Kept<[Int]>()
 
   package init() {}
 
   package func forward(_ x: Tensor, mode: Mode, on execution: Execution) -> Tensor {
-    if mode == .training { kept.append(x.shape) }
+    kept.push(x.shape, in: mode)
     return globalAverage(x, on: execution)
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
-    guard let shape = kept.popLast() else {
-      preconditionFailure("GlobalAveragePool: backward without a training forward")
-    }
+    let shape = kept.pop("GlobalAveragePool")
     return globalAverageGradient(gradient, shape: shape, on: execution)
   }
 }

@@ -6,7 +6,7 @@ package final class Linear: Layer {
   package let bias: Parameter
   /// A pointwise convolution of one image whose pixels are the rows.
   let shape: ConvolutionShape
-  private var kept: [Tensor] = []
+  private var kept = Kept<Tensor>()
 
   package init(_ name: String, in inputs: Int, out outputs: Int) {
     shape = ConvolutionShape(inputs: inputs, outputs: outputs, kernel: 1)
@@ -23,16 +23,14 @@ package final class Linear: Layer {
     let rows = x.reshaped([x.count / shape.inputs, 1, 1, shape.inputs])
     let outer = execution.enter(.linear, multiplyAdds: shape.multiplyAdds(rows.shape))
     defer { execution.leave(outer) }
-    if mode == .training { kept.append(rows) }
+    kept.push(rows, in: mode)
     return shape.forward(
       rows, weights: weight.value, finish: ConvolutionFinish(shift: bias.value), on: execution
     ).reshaped([rows.shape[0], shape.outputs])
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
-    guard let x = kept.popLast() else {
-      preconditionFailure("\(weight.name): backward without a training forward")
-    }
+    let x = kept.pop(weight.name)
     let rows = gradient.reshaped([x.shape[0], 1, 1, shape.outputs])
     let outer = execution.enter(.linear, multiplyAdds: 2 * shape.multiplyAdds(x.shape))
     defer { execution.leave(outer) }

@@ -4,7 +4,7 @@ package import Tensors
 package final class MaxPool2D: Layer {
   let pooling: Pooling
   private let onlyHeight: Int?
-  private var kept: [Tensor] = []
+  private var kept = Kept<Tensor>()
 
   /// - Parameter onlyAtHeight: the one height of x at which it pools; x of another passes unchanged.
   package init(_ kernel: Int, strides: Int? = nil, onlyAtHeight: Int? = nil) {
@@ -13,14 +13,12 @@ package final class MaxPool2D: Layer {
   }
 
   package func forward(_ x: Tensor, mode: Mode, on execution: Execution) -> Tensor {
-    if mode == .training { kept.append(x) }
+    kept.push(x, in: mode)
     return passes(height: x.shape[1]) ? x : pooling.forward(x, on: execution)
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
-    guard let x = kept.popLast() else {
-      preconditionFailure("MaxPool2D: backward without a training forward")
-    }
+    let x = kept.pop("MaxPool2D")
     if passes(height: x.shape[1]) { return gradient }
     return pooling.inputGradient(gradient, shape: x.shape, x: x, on: execution)
   }

@@ -9,11 +9,11 @@ package final class NormedLinear: Layer {
   private let outputs: Int
   /// A pointwise convolution of one image whose pixels are the rows.
   private let shape: ConvolutionShape
-  private var kept: [Kept] = []
+  private var kept = Kept<Normalized>()
   private static let leastLength: Float = 1e-12
 
   /// What backward needs: unit rows and columns, and what they were divided by.
-  private struct Kept {
+  private struct Normalized {
     let rows: Tensor
     let rowLengths: [Float]
     let columns: Tensor
@@ -47,18 +47,16 @@ package final class NormedLinear: Layer {
         place(input, column)
       }
     }
-    if mode == .training {
-      kept.append(
-        Kept(rows: rows, rowLengths: rowLengths, columns: columns, columnLengths: columnLengths))
-    }
+    kept.push(
+      Normalized(
+        rows: rows, rowLengths: rowLengths, columns: columns, columnLengths: columnLengths),
+      in: mode)
     return shape.forward(rows, weights: columns, finish: ConvolutionFinish(), on: execution)
       .reshaped([count, outputs])
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
-    guard let last = kept.popLast() else {
-      preconditionFailure("\(weight.name): backward without a training forward")
-    }
+    let last = kept.pop(weight.name)
     let count = last.rowLengths.count
     let outer = execution.enter(
       .linear, multiplyAdds: 2 * shape.multiplyAdds([count, 1, 1, inputs]))

@@ -6,7 +6,7 @@ package final class OptionAShortcut: Layer {
   let inputs: Int
   let outputs: Int
   let strides: Int
-  private var kept: [[Int]] = []
+  private var kept = Kept<[Int]>()
 
   package init(in inputs: Int, out outputs: Int, strides: Int) {
     precondition(
@@ -23,7 +23,7 @@ package final class OptionAShortcut: Layer {
       "shortcut A takes \(inputs) channels, got a tensor of shape \(x.shape)")
     let outer = execution.enter(.elementwise)
     defer { execution.leave(outer) }
-    if mode == .training { kept.append(x.shape) }
+    kept.push(x.shape, in: mode)
     let (h, w) = ((x.shape[1] + strides - 1) / strides, (x.shape[2] + strides - 1) / strides)
     let y = Tensor.zeros([x.shape[0], h, w, outputs], in: execution.memory)
     eachPixel(shape: x.shape, on: execution) { small, large in
@@ -33,9 +33,7 @@ package final class OptionAShortcut: Layer {
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
-    guard let shape = kept.popLast() else {
-      preconditionFailure("OptionAShortcut: backward without a training forward")
-    }
+    let shape = kept.pop("OptionAShortcut")
     let outer = execution.enter(.elementwise)
     defer { execution.leave(outer) }
     let target = Tensor.zeros(shape, in: execution.memory)

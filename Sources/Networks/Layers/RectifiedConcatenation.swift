@@ -4,7 +4,7 @@ package import Tensors
 package final class RectifiedConcatenation: Layer {
   let main: Sequential
   let shortcut: any Layer
-  private var kept: [(output: Tensor, mainChannels: Int)] = []
+  private var kept = Kept<(output: Tensor, mainChannels: Int)>()
 
   package init(_ main: Sequential, beside shortcut: any Layer) {
     self.main = main
@@ -18,14 +18,12 @@ package final class RectifiedConcatenation: Layer {
     let a = main.forward(x, mode: mode, on: execution)
     let b = shortcut.forward(x, mode: mode, on: execution)
     let y = concatenated(a, b, rectify: true, on: execution)
-    if mode == .training { kept.append((y, a.shape[a.shape.count - 1])) }
+    kept.push((y, a.shape[a.shape.count - 1]), in: mode)
     return y
   }
 
   package func backward(_ gradient: Tensor, on execution: Execution) -> Tensor {
-    guard let last = kept.popLast() else {
-      preconditionFailure("RectifiedConcatenation: backward without a training forward")
-    }
+    let last = kept.pop("RectifiedConcatenation")
     let (a, b) = separated(
       gradient, first: last.mainChannels, output: last.output, on: execution)
     let side = shortcut.backward(b, on: execution)

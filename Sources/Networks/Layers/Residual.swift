@@ -7,7 +7,7 @@ package final class Residual: Layer {
   /// The main branch, if it can add on the way; its last pass may or may not take the addend.
   private let fusingMain: (any FusingLayer)?
   /// The rectified outputs of training forwards whose sum was a pass of its own.
-  private var kept: [Tensor?] = []
+  private var kept = Kept<Tensor?>()
 
   package init(_ main: any Layer, shortcut: (any Layer)? = nil) {
     self.main = main
@@ -40,7 +40,7 @@ extension Residual: FusingLayer {
     }
     let y = sum(
       main.forward(x, mode: mode, on: execution), side, rectify: rectify, on: execution)
-    if mode == .training { kept.append(rectify ? y : nil) }
+    kept.push(rectify ? y : nil, in: mode)
     return y
   }
 
@@ -55,9 +55,7 @@ extension Residual: FusingLayer {
     if let fusingMain, fusingMain.fuses {
       return fusingMain.backward(gradient, on: execution, beside: side)
     }
-    guard let y = kept.popLast() else {
-      preconditionFailure("Residual: backward without a training forward")
-    }
+    let y = kept.pop("Residual")
     let before = y.map { rectifiedGradient(gradient, output: $0, on: execution) } ?? gradient
     if let fusingMain {
       return fusingMain.backward(before, on: execution, beside: side)

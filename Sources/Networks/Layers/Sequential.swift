@@ -92,12 +92,13 @@ extension Sequential: FusingLayer {
     _ gradient: Tensor, on execution: Execution, beside: (Tensor) -> Tensor?
   ) -> Tensor {
     var gradient = gradient
-    var addend: Tensor?
+    // A branch that does not fuse was added to behind its end, rectifier and all.
+    var addend = fuses ? nil : beside(gradient)
     for (index, step) in steps.enumerated().reversed() {
       let (isFirst, isLast) = (index == 0, index == steps.count - 1)
-      // The last step learns the gradient before the rectifier, the first adds what came of it.
+      // One that fuses learns the gradient before its rectifier; the first step adds what came of it.
       func meet(_ before: Tensor) -> Tensor? {
-        if isLast { addend = beside(before) }
+        if isLast && fuses { addend = beside(before) }
         return isFirst ? addend : nil
       }
       switch step {

@@ -1,4 +1,5 @@
 import Crypto
+import FileIO
 import Tensors
 
 extension SafeTensors {
@@ -17,14 +18,6 @@ extension SafeTensors {
     }
     return hexadecimal(hash.finalize())
   }
-}
-
-/// Lower-case hex digits of bytes.
-private func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-  bytes.map { byte in
-    let digits = String(byte, radix: 16)
-    return digits.count == 1 ? "0" + digits : digits
-  }.joined()
 }
 
 extension Classifier {

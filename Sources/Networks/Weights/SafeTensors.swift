@@ -1,3 +1,5 @@
+package import FileIO
+
 /// The named arrays and the metadata of a safetensors file.
 ///
 /// Reading trusts nothing: see `SafeTensorsHeader`. Writing is deterministic and atomic: equal
@@ -49,7 +51,7 @@ package struct SafeTensors: Sendable, Equatable {
   }
 
   /// Writes the file at `path` in one step: temporary file, fsync, rename, fsync of the folder.
-  package func write(to path: String) throws(NetworkError) {
+  package func write(to path: String) throws(FileError) {
     try AtomicFile.write(serialized(), to: path)
   }
 
@@ -76,7 +78,7 @@ package struct SafeTensors: Sendable, Equatable {
     }
     var header = Array("{\(members.joined(separator: ","))}".utf8)
     header.append(contentsOf: repeatElement(0x20, count: (8 - header.count % 8) % 8))
-    var bytes = withUnsafeBytes(of: UInt64(header.count).littleEndian) { Array($0) }
+    var bytes = [UInt8](littleEndian: UInt64(header.count))
     bytes.reserveCapacity(8 + header.count + end)
     bytes.append(contentsOf: header)
     for (_, tensor) in inOrder { bytes.append(contentsOf: tensor.bytes) }

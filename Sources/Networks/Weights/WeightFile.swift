@@ -1,3 +1,4 @@
+import FileIO
 import Foundation
 
 /// A regular file that is read in parts. A pipe or a device is refused instead of waited for.
@@ -5,8 +6,11 @@ final class WeightFile {
   // Sound: the descriptor is owned by this object and closed once.
   private let descriptor: Int32
   private let path: String
-  /// Its bytes, no more than this machine's memory has.
+  /// Its bytes, at most `limit`.
   let count: Int
+  /// Ten times what any network here takes with its momentum: every array is read before anyone looks
+  /// at the names.
+  static let limit = 2 << 30
 
   init(_ path: String) throws(NetworkError) {
     descriptor = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
@@ -19,30 +23,18 @@ final class WeightFile {
     guard status.st_mode & S_IFMT == S_IFREG else {
       throw NetworkError(.malformed, "\(path): not a regular file; expected a .safetensors file")
     }
-    let memory = ProcessInfo.processInfo.physicalMemory
-    guard count <= memory else {
+    guard count <= Self.limit else {
       throw NetworkError(
         .malformed,
-        "\(path): \(count) bytes, more than the memory of this machine (\(memory)); expected the "
-          + "weights of one network")
+        "\(path): \(count) bytes, at most \(Self.limit) are read; expected the weights of one network"
+      )
     }
   }
 
   deinit { close(descriptor) }
 
   func read(_ range: Range<Int>) throws(NetworkError) -> [UInt8] {
-    var code: Int32 = 0
-    let bytes = [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in
-      while filled < range.count {
-        let got = pread(
-          descriptor, buffer.baseAddress?.advanced(by: filled), range.count - filled,
-          off_t(range.lowerBound + filled))
-        if got < 0 && errno == EINTR { continue }
-        if got < 0 { code = errno }
-        guard got > 0 else { return }
-        filled += got
-      }
-    }
+    let (bytes, code) = readAll(range.count, at: range.lowerBound, from: descriptor)
     guard code == 0 else { throw .reading(path, code: code) }
     guard bytes.count == range.count else {
       throw NetworkError(.malformed, "\(path): it became shorter while it was read; get it again")

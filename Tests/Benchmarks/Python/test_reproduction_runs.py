@@ -70,6 +70,26 @@ class RunTests(unittest.TestCase):
             waiting.join()
             self.assertEqual((tested.failures, tested.todo), ([], []))
 
+    def test_a_program_keeps_its_job_when_its_parent_is_killed(self):
+        with work_folder() as options:
+            job, tested, other = run("kd", "KD"), a_runner(options), a_runner(options)
+            parent = os.fork()
+            if parent == 0:
+                try:
+                    with tested.alone(job):
+                        tested.call(["sh", "-c", "echo begun; sleep 2"], job.name)
+                finally:
+                    os._exit(1)
+            log = options.work / "logs" / "kd.log"
+            while not (log.exists() and log.read_text()):
+                time.sleep(0.01)
+            os.kill(parent, signal.SIGKILL)
+            os.waitpid(parent, 0)
+            with open(options.work / "logs" / "kd.lock", "w") as lock:
+                self.assertFalse(runner.locked(lock))
+            with contextlib.redirect_stdout(None), other.alone(job):
+                pass  # once it has ended
+
     def test_a_run_names_all_that_it_was_made_by(self):
         with results(), work_folder() as options:
             job, tested = run("kd", "KD"), a_runner(options)
@@ -172,7 +192,7 @@ class RunTests(unittest.TestCase):
                 tested.programs, tested.data = work, lambda dataset: work
                 tested.folder(cache).mkdir(parents=True)  # begun by a dump that was stopped
                 with mock.patch.object(runner, "RESULTS", experiment.RESULTS):
-                    with contextlib.redirect_stdout(None):
+                    with contextlib.redirect_stdout(None), tested.alone(cache):
                         tested.make(cache)
                 self.assertEqual(json.loads(cache.result.read_text())["seconds"], seconds)
                 self.assertTrue(tested.is_done(cache))
@@ -187,7 +207,8 @@ class RunTests(unittest.TestCase):
             tested.data = lambda dataset: options.work
             tested.folder(cache).mkdir(parents=True)
             with contextlib.redirect_stdout(None), self.assertRaises(subprocess.CalledProcessError):
-                tested.make(cache)
+                with tested.alone(cache):
+                    tested.make(cache)
             self.assertFalse(tested.is_done(cache))
 
     def test_a_cache_whose_teacher_changed_meanwhile_is_refused(self):
@@ -200,7 +221,7 @@ class RunTests(unittest.TestCase):
             program.chmod(0o755)
             tested = a_runner(options)
             tested.data = lambda dataset: options.work
-            with contextlib.redirect_stdout(None):
+            with contextlib.redirect_stdout(None), tested.alone(cache):
                 with self.assertRaisesRegex(experiment.ReproductionError, "became another"):
                     tested.make(cache)
             self.assertFalse(tested.mark(cache).exists())

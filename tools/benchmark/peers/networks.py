@@ -1,4 +1,4 @@
-"""The peers' networks: those of tools/reference/torch_models.py, as fast as PyTorch runs them."""
+"""The peers' networks: those of tools/reference/torch_models, as fast as PyTorch runs them."""
 import pathlib
 import sys
 

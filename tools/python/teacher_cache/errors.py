@@ -41,6 +41,18 @@ class Missing(CacheError, LookupError):
         return cls(f"{path} does not hold {what}; add it with teacher-dump or Writer")
 
 
+class LostUnit(Missing):
+    """A unit that the manifest lists and nobody finds."""
+
+    @classmethod
+    def of(cls, path: str, unit: str, held: str) -> LostUnit:
+        return cls(
+            f"the cache {path} has lost its unit {unit}, which held {held}; if the cache is still being "
+            "copied, let that finish; else put the unit back from a copy, or let a teacher-dump or a "
+            "Writer that asks for all of it make it again"
+        )
+
+
 class Mismatch(CacheError):
     """A field of the identity differs from what is needed; `field` names it."""
 
@@ -118,14 +130,22 @@ class Locked(CacheError):
         return error
 
 
+class NoPermission(CacheError):
+    """The operating system does not let this user in."""
+
+    @classmethod
+    def of(cls, path: str) -> NoPermission:
+        return cls(f"no permission for {path}; ask its owner or choose another directory")
+
+
 class DiskFull(CacheError):
     """No space is left; what was committed is safe."""
 
     @classmethod
     def of(cls, path: str, free: int) -> DiskFull:
         return cls(
-            f"disk full on {path} ({free} bytes free); what was committed is safe: free some space "
-            "and run the same again to continue"
+            f"disk full on {path}, or a quota ({free} bytes free); what was committed is safe: free some "
+            "space and run the same again to continue"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -18,6 +19,30 @@ def is_directory(path: str) -> bool:
     return os.path.isdir(path) and not os.path.islink(path)
 
 
+def is_absent(path: str) -> bool:
+    """Whether there is nothing at `path`; OSError where nobody may look."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    return False
+
+
+def make_directory(path: str) -> None:
+    """Makes a directory and those above it; the names of new ones are durable."""
+    if os.path.isdir(path):
+        return
+    above = os.path.dirname(os.path.abspath(path))
+    make_directory(above)
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        if os.path.isdir(path):  # by another process, since we looked
+            return
+        raise
+    sync_names(above)
+
+
 def remove(path: str) -> None:
     """Removes whatever lies at `path`, if anything; of a link the link itself."""
     if is_directory(path):
@@ -27,7 +52,7 @@ def remove(path: str) -> None:
 
 
 def sync(path: str) -> None:
-    """Makes a file's bytes or a directory's names durable."""
+    """Makes a file's bytes durable."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -35,10 +60,25 @@ def sync(path: str) -> None:
         os.close(descriptor)
 
 
+def sync_names(directory: str) -> None:
+    """Makes the names in a directory durable, as far as its file system can."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:
+        return  # where one may write and not look, nobody can sync the names
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # as some network file systems answer
+            raise
+    finally:
+        os.close(descriptor)
+
+
 def move(source: str, target: str) -> None:
     """Renames and makes the new name durable."""
     os.rename(source, target)
-    sync(os.path.dirname(os.path.abspath(target)))
+    sync_names(os.path.dirname(os.path.abspath(target)))
 
 
 def replace_file(path: str, content: bytes) -> None:

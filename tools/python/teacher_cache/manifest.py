@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Mapping, Optional
 
-from .errors import CacheError, Corrupt, NoManifest, NotACache, WrongVersion
-from .files import replace_file
+from .errors import CacheError, Corrupt, NoManifest, NoPermission, NotACache, WrongVersion
+from .files import is_absent, replace_file
 from .identity import FORMAT_VERSION, CacheIdentity, typed
 from .ranges import IndexRanges
 from .views import KINDS, PLAIN, ROUND_LIMIT, View
@@ -21,7 +21,7 @@ LMDB_FORMAT = "0.9"
 RAW_LIMIT = 16 << 20
 _BYTE_LIMIT = 64 << 20
 _UNIT_LIMIT = 100_000
-_UNIT_BYTE_LIMIT = 1 << 46
+_UNIT_BYTE_LIMIT = 1 << 45
 _TAP_LIMIT = 62  # LMDB's tables of a unit, less two
 
 
@@ -156,6 +156,14 @@ class UnitEntry:
         views = self.logits if tap is None else self.feature_views(tap)
         return views is not None and view in views
 
+    @property
+    def held(self) -> str:
+        """What it holds, in words."""
+        return (
+            f"{self.records} logits and {self.feature_records} feature maps of {len(self.images)} images "
+            f"from {self.images.ranges[0][0]} on"
+        )
+
     def _check(self) -> None:
         """ValueError for figures that are impossible: paths stay inside, sizes are bounded."""
         images = len(self.images)
@@ -197,14 +205,17 @@ class Manifest:
     def read(directory: str) -> Manifest:
         """Reads and checks the manifest of the cache at `directory`."""
         path = os.path.join(directory, FILE_NAME)
-        if os.path.islink(path) or not os.path.isfile(path):
-            require_no_units(directory)
-            raise NotACache.of(directory)
-        if os.path.getsize(path) > _BYTE_LIMIT:
-            raise Corrupt.of(path, f"more than {_BYTE_LIMIT} bytes")
         try:
+            if os.path.islink(path) or not os.path.isfile(path):
+                require_no_units(directory)
+                raise NotACache.of(directory)
+            if os.path.getsize(path) > _BYTE_LIMIT:
+                raise Corrupt.of(path, f"more than {_BYTE_LIMIT} bytes")
             with open(path, "rb") as file:
                 text = file.read()
+        except PermissionError as error:
+            raise NoPermission.of(directory) from error
+        try:
             members = json.loads(text)
             head = [members["format"], members["version"], members["lmdbFormat"]]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
@@ -222,6 +233,13 @@ class Manifest:
             return Manifest._from_json(members)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Corrupt.of(path, f"not a manifest ({error})") from error
+
+    def without_lost(self, directory: str) -> tuple[Manifest, list[UnitEntry]]:
+        """The manifest without the units that are not there, and those."""
+        lost = [
+            unit for unit in self.units if is_absent(os.path.join(directory, unit.path, "data.mdb"))
+        ]
+        return Manifest(self.identity, [unit for unit in self.units if unit not in lost]), lost
 
     @staticmethod
     def _from_json(members: Mapping[str, Any]) -> Manifest:
@@ -284,7 +302,7 @@ def require_no_units(directory: str) -> None:
     """A directory without a manifest may become a cache only where there are no units."""
     try:
         units = len(os.listdir(os.path.join(directory, "units")))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     if units:
         raise NoManifest.of(directory, units)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Iterable, Sequence
+from typing import Any, Iterable, Sequence
 
 import numpy as np
 
 from .identity import CacheIdentity
-from .manifest import TapShape, UnitEntry
+from .manifest import TapShape, UnitEntry, ViewRanges
 from .ranges import IndexRanges
 from .views import View
 
@@ -49,6 +49,37 @@ class WorkUnit:
         so that another teacher's unit is never taken for it."""
         digest = hashlib.sha256(self.description(identity).encode()).hexdigest()[:16]
         return f"{self.images[0]:08}-{digest}"
+
+    def entry(self, path: str = "", **sealed: Any) -> UnitEntry:
+        """The entry that the unit has in the manifest.
+
+        - sealed: what only sealing tells; without it that of a unit which is planned.
+        """
+        logits = [request.view for request in self.requests if request.needs_logits]
+        features = tuple(
+            (shape, ViewRanges.of([r.view for r in self.requests if shape.tap in r.taps]))
+            for shape in self.taps
+        )
+        unsealed = dict(bytes=0, sha256="", content="", kernel_level="", logit_error=0.0)
+        return UnitEntry(
+            path=path,
+            images=IndexRanges.of(self.images),
+            logits=ViewRanges.of(logits),
+            features=features,
+            records=len(self.images) * len(logits),
+            feature_records=len(self.images) * sum(len(views) for _, views in features),
+            **{**unsealed, **sealed},
+        )
+
+
+def hold_all(identity: CacheIdentity, units: Sequence[UnitEntry], entry: UnitEntry) -> bool:
+    """Whether the units hold all that another one holds, or held."""
+    images = entry.images.numbers()
+    units = [unit for unit in units if np.isin(images, unit.images.numbers()).any()]
+    wanted = [(entry.logits.views(), [], [])] + [
+        ([], [shape], views.views()) for shape, views in entry.features
+    ]
+    return not any(missing_work(identity, units, images, *part) for part in wanted)
 
 
 def missing_work(

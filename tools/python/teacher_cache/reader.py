@@ -9,9 +9,9 @@ import numpy as np
 
 from .account import split_levels
 from .content import ContentSum
-from .errors import Corrupt, MalformedRecord, Missing
+from .errors import Corrupt, LostUnit, MalformedRecord, Missing, NoPermission
 from .features import decode_features
-from .identity import GRADIENT_ERROR_BOUNDS, CacheIdentity
+from .identity import STEPS, CacheIdentity
 from .logits import StoredRows, decode_views
 from .lookup import Lookup
 from .manifest import Manifest, TapShape, UnitEntry
@@ -47,6 +47,12 @@ class Cache:
         # Absolute, for workers that begin elsewhere.
         self.path = os.path.abspath(os.path.expanduser(path))
         self.manifest = Manifest.read(self.path)
+        try:
+            _, lost = self.manifest.without_lost(self.path)
+        except PermissionError as error:
+            raise NoPermission.of(self.path) from error
+        if lost:
+            raise LostUnit.of(self.path, lost[0].path, lost[0].held)
         self._begin()
 
     def _begin(self) -> None:
@@ -122,6 +128,8 @@ class Cache:
         for tap in self.taps:
             views.update(self._lookup.stored_views(tap))
         kinds = [KINDS[view.kind] for view in views]
+        largest_error = max((unit.logit_error for unit in units), default=0.0)
+        step = STEPS.get(identity.logits)
         logit_bytes = sum(self._logit_bytes(number) for number in range(len(units)))
         per_view = logit_bytes / records if records else 0.0
         return {
@@ -139,8 +147,8 @@ class Cache:
             "logit_codec": identity.logits,
             "logit_bytes_per_view": per_view,
             "logit_ratio": identity.classes * 4 / per_view if records else 0.0,
-            "logit_error_bound": GRADIENT_ERROR_BOUNDS[identity.logits],
-            "largest_logit_error": max((unit.logit_error for unit in units), default=0.0),
+            "logit_error_bound": largest_error if step is None else step / 2,
+            "largest_logit_error": largest_error,
             "gradient_error": _gradient_error(units),
             "teacher_architecture": identity.teacherArchitecture,
             "teacher_weights": identity.teacherWeights,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 import time
@@ -11,11 +12,12 @@ import lmdb
 import numpy as np
 
 from .account import UnitAccount, split_levels
-from .errors import CacheError, DiskFull
+from .errors import CacheError, Corrupt, DiskFull, NoPermission, WrongVersion
 from .features import encode_features, pack_planes
 from .files import is_directory, remove
 from .identity import CacheIdentity
 from .logits import Codes, encode_blocks, quantize
+from .pages import check_pages
 from .plan import WorkUnit
 from .records import (
     BLOCK,
@@ -33,7 +35,7 @@ from .views import View
 _ACCOUNT, _UNIT, _STATE = b"account", b"unit", b"state"
 _NOT_WHOLE = (
     lmdb.InvalidError, lmdb.CorruptedError, lmdb.PageNotFoundError, lmdb.VersionMismatchError,
-    lmdb.NotFoundError, lmdb.IncompatibleError,
+    lmdb.NotFoundError, lmdb.IncompatibleError, Corrupt, WrongVersion,
 )  # fmt: skip
 _MAXIMUM_TABLES = 64
 _FIRST_MAP = 256 << 20
@@ -295,6 +297,7 @@ def _resume(
         return None
     environment = None
     try:
+        check_pages(data, for_writing=True)
         environment = _environment(directory)
         with environment.begin() as transaction:
             table = environment.open_db(_ACCOUNT, txn=transaction, create=False)
@@ -316,8 +319,22 @@ def _environment(directory: str) -> lmdb.Environment:
 
 
 def write_error(path: str, error: Exception) -> CacheError:
-    """What an error in writing means; LMDB reports a full disk as EIO, so the disk is asked."""
-    status = os.statvfs(path if os.path.isdir(path) else os.path.dirname(path))
-    free = status.f_bavail * status.f_frsize
-    # A failed write has given its own pages back.
-    return DiskFull.of(path, free) if free < 1 << 20 else unit_error(path, error)
+    """What an error in writing means."""
+    code = getattr(error, "errno", None)
+    if code in (errno.EACCES, errno.EPERM, errno.EROFS) or isinstance(error, lmdb.ReadonlyError):
+        return NoPermission.of(path)
+    free = _free_bytes(path)
+    if code in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull.of(path, free)
+    # LMDB reports a full disk so too. A failed write has given its own pages back.
+    if isinstance(error, lmdb.DiskError) and free < 1 << 20:
+        return DiskFull.of(path, free)
+    return unit_error(path, error)
+
+
+def _free_bytes(path: str) -> int:
+    """What is free on the disk of `path`, or of the nearest folder above it that there is."""
+    while not os.path.isdir(path):
+        path = os.path.dirname(os.path.abspath(path))
+    status = os.statvfs(path)
+    return status.f_bavail * status.f_frsize

@@ -11,8 +11,9 @@ from typing import Optional, Sequence
 
 import lmdb
 
-from .errors import CacheError, Corrupt, MalformedRecord, Missing, Truncated, WrongVersion
+from .errors import CacheError, Corrupt, LostUnit, MalformedRecord, Truncated, WrongVersion
 from .manifest import LMDB_FORMAT, UnitEntry
+from .pages import check_pages
 from .records import LOGITS_TABLE, RecordIndex, features_table
 
 # Where units lie, and how the names of those begin that nobody sealed: dumps and training runs.
@@ -24,12 +25,13 @@ class Unit:
     """One sealed unit, open for reading in this process only."""
 
     def __init__(self, entry: UnitEntry, directory: str):
-        """Opens a unit of the cache at `directory`; its size is compared before it is mapped."""
+        """Opens a unit of the cache at `directory`; size and pages are checked before it is mapped."""
         self.entry = entry
         self.path = os.path.join(directory, entry.path)
         _check_file(entry, self.path)
         _check_library(self.path)
         try:
+            check_pages(os.path.join(self.path, "data.mdb"))
             self._environment = lmdb.open(
                 self.path, map_size=entry.bytes, readonly=True, lock=False, readahead=False,
                 create=False, max_dbs=_MAXIMUM_TABLES,
@@ -110,7 +112,8 @@ def _check_file(entry: UnitEntry, path: str) -> None:
         try:
             mode = os.lstat(place).st_mode
         except FileNotFoundError:
-            raise Missing.of(f"its unit {entry.path}", os.path.dirname(place)) from None
+            directory = path.removesuffix("/" + entry.path)
+            raise LostUnit.of(directory, entry.path, entry.held) from None
         if not is_kind(mode):
             raise Corrupt.of(place, "it is a link or no file, which a cache never contains")
     size = os.lstat(data).st_size

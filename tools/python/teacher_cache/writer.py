@@ -8,8 +8,8 @@ from typing import Any, Callable, Mapping, Optional, Sequence, Union
 import numpy as np
 
 from .datasets import ImageSet, load_train
-from .errors import CacheError, Mismatch, NetworkFileSystem
-from .files import move, network_type, remove, sha256, sync
+from .errors import CacheError, LostUnit, Mismatch, NetworkFileSystem
+from .files import make_directory, move, network_type, remove, sha256, sync, sync_names
 from .identity import CacheIdentity
 from .lock import WriterLock
 from .manifest import (
@@ -17,17 +17,15 @@ from .manifest import (
     Manifest,
     TapShape,
     UnitEntry,
-    ViewRanges,
     is_possible,
     is_tap_name,
     require_no_run,
     require_no_units,
 )
-from .plan import WorkUnit, missing_work
-from .ranges import IndexRanges
+from .plan import WorkUnit, hold_all, missing_work
 from .replay import ViewRenderer, pixel_hashes
 from .unit_writer import UnitWriter, write_error
-from .units import UNITS, UNSEALED, is_unit_name
+from .units import JOURNAL, UNITS, UNSEALED, is_unit_name
 from .views import ImageIds, ViewSet, image_ids
 from .weights import Teacher
 
@@ -160,21 +158,32 @@ class Writer:
         return seen
 
     def missing(self) -> list[WorkUnit]:
-        """What the cache does not hold yet, as units; unsealed units of other work are deleted,
-        whatever else lies in `units/` is left alone."""
+        """What the cache does not hold yet, as units; what was begun of other work is deleted,
+        whatever else lies in `units/` is left alone.
+
+        LostUnit where the manifest lists a unit that is not there and that this work would not make
+        again.
+        """
         units = self.manifest.units
         for wanted in self._taps:
-            for shape, _ in (feature for unit in units for feature in unit.features):
+            for shape, _ in (feature for unit in units + self._lost for feature in unit.features):
                 if shape.tap == wanted.tap and shape != wanted:
                     raise Mismatch.of(f"shape of tap {wanted.tap}", wanted, shape)
         work = missing_work(
             self.identity, units, self._ids, self._views, self._taps, self._feature_views
         )
-        names = {UNSEALED + unit.name(self.identity) for unit in work}
+        planned = units + [unit.entry() for unit in work]
+        for entry in self._lost:
+            if not hold_all(self.identity, planned, entry):
+                raise LostUnit.of(self.path, entry.path, entry.held)
+        if any(hold_all(self.identity, units, entry) for entry in self._lost):
+            self._write_list()
+        names = {unit.name(self.identity) for unit in work}
         for name in os.listdir(self._units_folder):
-            is_unsealed = name.startswith(UNSEALED) and is_unit_name(name[len(UNSEALED) :])
-            if is_unsealed and name not in names:
-                remove(os.path.join(self._units_folder, name))
+            for prefix in (UNSEALED, JOURNAL):
+                unit = name.removeprefix(prefix)
+                if unit != name and is_unit_name(unit) and unit not in names:
+                    remove(os.path.join(self._units_folder, name))
         return work
 
     def begin(self, unit: WorkUnit) -> UnitWriter:
@@ -233,14 +242,16 @@ class Writer:
 
     def _open(self, allow_network: bool) -> None:
         require_no_run(self.path)
-        os.makedirs(self.path, exist_ok=True)
+        make_directory(self.path)
         network = network_type(self.path)
         if network is not None and not allow_network:
             raise NetworkFileSystem.of(self.path, network)
         self._lock = WriterLock(self.path)
         try:
+            # Listed and not there: a plan must make them again, and they stay on the list until then.
+            self._lost: list[UnitEntry] = []
             if os.path.lexists(os.path.join(self.path, FILE_NAME)):
-                self.manifest = Manifest.read(self.path)
+                self.manifest, self._lost = Manifest.read(self.path).without_lost(self.path)
                 difference = self.identity.first_difference(self.manifest.identity)
                 if difference is not None:
                     raise Mismatch.of(*difference)
@@ -253,7 +264,7 @@ class Writer:
                     f"{self._units_folder} is a link, through which nothing is written; link the "
                     "whole cache"
                 )
-            os.makedirs(self._units_folder, exist_ok=True)
+            make_directory(self._units_folder)
         except BaseException:
             self.close()
             raise
@@ -274,29 +285,34 @@ class Writer:
         try:
             remove(lock_file)
             sync(data)
-            sync(writer.directory)
+            sync_names(writer.directory)
             entry = self._entry(writer, data)
+            if any(unit.path == entry.path for unit in self._lost):
+                # What will be found under the name of a lost unit has to be what the list says.
+                self._lost = [entry if unit.path == entry.path else unit for unit in self._lost]
+                self._write_list()
             move(writer.directory, os.path.join(self.path, entry.path))
             self.manifest.units.append(entry)
             self.manifest.units.sort(key=lambda unit: unit.path)
-            self.manifest.write(self.path)
+            self._write_list()
+            # What a training run had gathered of the same unit.
+            remove(os.path.join(self._units_folder, JOURNAL + os.path.basename(entry.path)))
+        except OSError as error:
+            raise write_error(self.path, error) from error
+
+    def _write_list(self) -> None:
+        """Lists the units that are there, and lost ones that hold more than these."""
+        units = self.manifest.units
+        self._lost = [unit for unit in self._lost if not hold_all(self.identity, units, unit)]
+        listed = sorted(units + self._lost, key=lambda unit: unit.path)
+        try:
+            Manifest(self.identity, listed).write(self.path)
         except OSError as error:
             raise write_error(self.path, error) from error
 
     def _entry(self, writer: UnitWriter, data: str) -> UnitEntry:
-        unit = writer.unit
-        logits = [request.view for request in unit.requests if request.needs_logits]
-        features = tuple(
-            (shape, ViewRanges.of([r.view for r in unit.requests if shape.tap in r.taps]))
-            for shape in unit.taps
-        )
-        return UnitEntry(
-            path=f"{UNITS}/{unit.name(self.identity)}",
-            images=IndexRanges.of(unit.images),
-            logits=ViewRanges.of(logits),
-            features=features,
-            records=len(unit.images) * len(logits),
-            feature_records=len(unit.images) * sum(len(views) for _, views in features),
+        return writer.unit.entry(
+            path=f"{UNITS}/{writer.unit.name(self.identity)}",
             bytes=os.path.getsize(data),
             sha256=sha256(data),
             content=writer.account.content.hex,

@@ -42,12 +42,11 @@ needs_torch = unittest.skipUnless(importlib.util.find_spec("torch"), "needs torc
 
 
 def load_reference(name):
-    """A script of tools/reference as a module."""
-    path = PROJECT / f"tools/reference/{name}.py"
-    spec = importlib.util.spec_from_file_location(f"reference_{name}", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    """A module of tools/reference."""
+    folder = str(PROJECT / "tools/reference")
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    return importlib.import_module(name)
 
 
 def fixture(path):
@@ -173,3 +172,24 @@ def writer(path, name, **changes):
         teacher=teacher_cache.Teacher.of_file(teacher_file()),
     )  # fmt: skip
     return teacher_cache.Writer(path, "mnist", digits(), **{**settings, **changes})
+
+
+class WritingCase(unittest.TestCase):
+    """Fills a cache at `path` with what that of `cache_path("fp32")` says."""
+
+    def setUp(self):
+        self.path = pathlib.Path(tempfile.mkdtemp(dir=scratch())) / "cache"
+        self.answers = Answers(teacher_cache.open(cache_path("fp32")))
+
+    def write(self, name, **changes):
+        with writer(self.path, name, **changes) as filling:
+            return filling.fill(self.answers, batch_size=7)
+
+    def content_hash(self, path):
+        return json.loads(run("teacher-dump", "info", path, "--json")[0])["content_hash"]
+
+    def verified(self, *more):
+        output, _ = run(
+            "teacher-dump", "verify", self.path, "--data", DIGITS, "--all", "--json", *more
+        )
+        return json.loads(output)

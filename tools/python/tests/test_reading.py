@@ -234,10 +234,12 @@ class Damage(unittest.TestCase):
             teacher_cache.open(path)
         with self.assertRaises(teacher_cache.NotACache):
             teacher_cache.open(path / "units")
+        with self.assertRaises(teacher_cache.NotACache):
+            teacher_cache.open(manifest)
         manifest.write_text(json.dumps(content))
         os.rename(path / unit["path"], path / "units/elsewhere")
         with self.assertRaises(teacher_cache.Missing):
-            teacher_cache.open(path).logits(0, "plain")
+            teacher_cache.open(path)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Caches that are written here, read and trained from by the Swift programs."""
 
+import errno
 import json
 import os
 import pathlib
@@ -7,8 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import unittest
+from unittest import mock
 
 import support
 from support import IMAGES, cache_path
@@ -18,27 +19,11 @@ import numpy as np
 import teacher_cache
 from teacher_cache import Teacher, weight_hash
 from teacher_cache.account import UnitAccount
+from teacher_cache.unit_writer import write_error
 
 
 @support.needs_programs
-class Writing(unittest.TestCase):
-    def setUp(self):
-        self.path = pathlib.Path(tempfile.mkdtemp(dir=support.scratch())) / "cache"
-        self.answers = support.Answers(teacher_cache.open(cache_path("fp32")))
-
-    def write(self, name, **changes):
-        with support.writer(self.path, name, **changes) as writer:
-            return writer.fill(self.answers, batch_size=7)
-
-    def content_hash(self, path):
-        return json.loads(support.run("teacher-dump", "info", path, "--json")[0])["content_hash"]
-
-    def verified(self, *more):
-        output, _ = support.run(
-            "teacher-dump", "verify", self.path, "--data", support.DIGITS, "--all", "--json", *more
-        )
-        return json.loads(output)
-
+class Writing(support.WritingCase):
     def test_the_teacher_is_the_same_as_for_swift(self):
         identity = teacher_cache.open(cache_path("fp32")).identity
         teacher = Teacher.of_file(support.teacher_file())
@@ -300,6 +285,37 @@ class Writing(unittest.TestCase):
             with self.assertRaisesRegex(teacher_cache.NoManifest, "put the manifest back"):
                 begin("q8")
         self.assertEqual(len(list(self.path.glob("units/0*/data.mdb"))), 2)
+
+    def test_what_training_runs_had_gathered_goes_with_its_unit_or_its_work(self):
+        units = self.path / "units"
+        with support.writer(self.path, "q8") as writer:
+            name = writer.missing()[0].name(writer.identity)
+        for journal in (f".seen-{name}", ".seen-00000000-0123456789abcdef", ".seen-mine"):
+            (units / journal).mkdir()
+            (units / journal / "logits").write_bytes(b"")
+        with support.writer(self.path, "q8") as writer:
+            writer.missing()
+        self.assertEqual(sorted(os.listdir(units)), [f".seen-{name}", ".seen-mine"])
+        self.write("q8")
+        self.assertEqual(sorted(os.listdir(units)), [".seen-mine", name])
+
+    def test_why_something_could_not_be_written(self):
+        path = str(self.path / "not/there/yet")
+        full = os.statvfs_result((4096, 4096, 9, 0, 0, 0, 0, 0, 0, 255))
+        for code, expected in (
+            (errno.EACCES, teacher_cache.NoPermission), (errno.EROFS, teacher_cache.NoPermission),
+            (errno.ENOSPC, teacher_cache.DiskFull), (errno.EDQUOT, teacher_cache.DiskFull),
+            (errno.ENAMETOOLONG, teacher_cache.CacheError),
+        ):  # fmt: skip
+            error = OSError(code, os.strerror(code))
+            self.assertIs(type(write_error(path, error)), expected)
+            # A medium that nobody writes to is as full as it will ever be.
+            with mock.patch("os.statvfs", return_value=full):
+                self.assertIs(type(write_error(path, error)), expected)
+        error = lmdb.DiskError("mdb_txn_commit: Input/output error")
+        self.assertIs(type(write_error(path, error)), teacher_cache.CacheError)
+        with mock.patch("os.statvfs", return_value=full):
+            self.assertIs(type(write_error(path, error)), teacher_cache.DiskFull)
 
     def test_features_of_views_without_logits_are_refused_as_teacher_dump_does(self):
         with self.assertRaisesRegex(ValueError, "weak:2, which is not among the views plain,weak:2"):

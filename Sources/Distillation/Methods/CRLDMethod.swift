@@ -1,19 +1,19 @@
 /// CRLD (arXiv 2412.16493): weak and strong view, each its own forward pass with its own batch-norm
 /// statistics, confidence masks; see `crossViewConsistency`.
-package struct CrossViewMethod: DistillationMethod {
-  package let views = [TrainingView.weak, .strong]
-  package let needsTeacher = true
+package struct CRLDMethod: DistillationMethod {
+  package static let views = [TrainingView.weak, .strong]
+  package static let needsTeacher = true
   package let termNames = ["ce", "within_view", "cross_view"]
-  let temperature: Double
   let weights: CrossViewWeights
+  let temperature: Double
   let labelSmoothing: Double
 
   package init(
-    temperature: Double = 4, weights: CrossViewWeights = CrossViewWeights(),
+    _ weights: CrossViewWeights = CrossViewWeights(), temperature: Double,
     labelSmoothing: Double = 0
   ) {
-    self.temperature = temperature
     self.weights = weights
+    self.temperature = temperature
     self.labelSmoothing = labelSmoothing
   }
 

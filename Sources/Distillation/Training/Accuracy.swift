@@ -1,7 +1,3 @@
-package import Datasets
-package import Networks
-package import Tensors
-
 /// How often a network was right, overall and for each class.
 package struct Accuracy: Equatable, Sendable {
   package let images: Int
@@ -30,26 +26,8 @@ package struct Accuracy: Equatable, Sendable {
   }
 }
 
-/// Runs a network in inference mode over plain views of a whole image set, or of some of it.
-///
-/// - Parameters:
-///   - chosen: ids of the images to look at; nil for all.
-///   - normalization: the network's own.
-///   - progress: as that of ``predict(_:on:info:normalization:execution:progress:)``.
-package func evaluate(
-  _ network: Classifier, on images: ImageSet, only chosen: [Int]? = nil, info: DatasetInfo,
-  normalization: Normalization, execution: Execution,
-  progress: (Int) throws -> Void = { _ in }
-) throws -> Accuracy {
-  let looked = chosen ?? Array(0..<images.count)
-  return try predict(
-    network, looked.map { ViewKey(image: $0, view: .plain) },
-    renderer: ViewRenderer(images: images, info: info, seed: 0), normalization: normalization,
-    execution: execution, progress: progress
-  ).accuracy
-}
-
 extension Predictions {
+  /// How often each label had the largest logit, or one of the five largest.
   package var accuracy: Accuracy {
     var counts = (correct: 0, correctInFive: 0)
     var classImages = Array(repeating: 0, count: classes)

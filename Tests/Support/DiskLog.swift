@@ -1,15 +1,13 @@
+package import FileIO
 import Foundation
-import TestSupport
-
-@testable import TeacherCache
 
 /// What was done to a folder, in order, and what a power cut in the middle may leave of it.
 ///
 /// A name is safe once its directory was synced after it was made, renamed or removed; a file's
 /// bytes once the file was synced. Anything else may be there, be missing or be torn at blocks of
 /// 512 bytes, each independently of the others.
-final class DiskLog: @unchecked Sendable {
-  // Sound: one thread writes a cache.
+package final class DiskLog: @unchecked Sendable {
+  // Sound: one thread writes a cache or a run.
   private enum Event {
     case directory(String), file(String), data(String, [UInt8]), sync(String), remove(String)
     case rename(String, String)
@@ -19,22 +17,18 @@ final class DiskLog: @unchecked Sendable {
   private var events: [Event] = []
   private var known: [String: [UInt8]] = [:]
 
-  var count: Int { events.count }
+  package var count: Int { events.count }
 
   /// Listens to what happens under `root`.
-  init(_ root: String) { self.root = root }
+  package init(_ root: String) { self.root = root }
 
-  func note(_ change: FileSystem.Change) {
+  /// Notes what was just done; the bytes of a written file are read now.
+  package func note(_ change: DiskChange) {
     switch change {
     case .madeDirectory(let path): events.append(.directory(relative(path)))
     case .wrote(let path): wrote(path)
-    case .synced(let path):
-      if path.hasSuffix("/data.mdb") { committed(path) }
-      events.append(.sync(relative(path)))
+    case .synced(let path): events.append(.sync(relative(path)))
     case .removed(let path):
-      if path.hasSuffix("/lock.mdb") {
-        committed(path.replacingOccurrences(of: "lock.mdb", with: "data.mdb"))
-      }
       events.append(.remove(relative(path)))
       known = known.filter { !$0.key.hasPrefix(relative(path)) }
     case .renamed(let old, to: let new):
@@ -44,7 +38,7 @@ final class DiskLog: @unchecked Sendable {
   }
 
   /// Notes what LMDB's last commits wrote: pages, sync, meta pages, sync.
-  func committed(_ path: String) {
+  package func committed(_ path: String) {
     let (name, bytes) = (relative(path), contents(path))
     let old = known[name]
     guard old != bytes else { return }
@@ -79,11 +73,13 @@ final class DiskLog: @unchecked Sendable {
   }
 
   /// Makes in `folder` what a power cut after the first `count` events may leave.
-  func replay(_ count: Int, into folder: String, _ random: inout SplitMix64) throws {
+  package func replay(
+    _ count: Int, into folder: String, _ random: inout SplitMix64
+  ) throws {
     var (files, folders): ([String: File], Set<String>) = ([:], [""])
     let happened = Array(events.prefix(count))
     func parent(_ path: String) -> String {
-      path.contains("/") ? FileSystem.parent(of: path) : ""
+      path.split(separator: "/").dropLast().joined(separator: "/")
     }
     for (index, event) in happened.enumerated() {
       func isKept(_ path: String) -> Bool {
