@@ -116,11 +116,15 @@ def tuned(experiments, prefix):
 
 
 def cost(experiments):
-    """Core minutes of students with a cache, its dump among them, and with the teacher live, of runs by
-    the program that made the dump: times of several engines are no comparison."""
+    """Core minutes of students with a cache, its dump among them, and with the teacher live, of pairs of
+    one seed by the program that made the dump: times of several engines are no comparison.
+
+    The dump is that of weak:16, of which many students need no more; those of a pair see the same views.
+    """
     by_name = {e.name: e for e in experiments}
-    pairs = [[by_name[f"cache-{key}-s{seed}"] for key in ("16", "live")] for seed in (1, 2)]
-    dump = pairs[0][0].cache
+    seeds = [e.seed for e in experiments if e.name.startswith("cache-live-")]
+    pairs = [[by_name[f"cache-{key}-s{seed}"] for key in ("all", "live")] for seed in seeds]
+    dump = by_name["cache-16-s1"].cache
     if not dump.result.exists():
         return EMPTY
     dumped = read(dump.result)
@@ -129,12 +133,16 @@ def cost(experiments):
     if not pairs or dumped["seconds"] is None:
         return "There is no whole dump with runs of both kinds by the same program."
     first = dumped["seconds"] * threads(dumped)
-    cached, live = (statistics.mean(run["summary"]["seconds"] * threads(run) for run in runs)
-                    for runs in zip(*pairs))
     lines = markdown(["students", "with the cache, core minutes", "with the teacher live", "ratio"])
     for count in (1, 3, 8):
-        ours, theirs = (first + count * cached) / 60, count * live / 60
-        lines.append(row([str(count), f"{ours:.1f}", f"{theirs:.1f}", f"{theirs / ours:.2f}"]))
+        costs = []
+        for cached, live in pairs:
+            ours, theirs = (count * run["summary"]["seconds"] * threads(run) / 60
+                            for run in (cached, live))
+            ours += first / 60
+            costs.append({"ours": ours, "theirs": theirs, "ratio": theirs / ours})
+        lines.append(row([str(count), *(spread(key, costs, digits)
+                                        for key, digits in (("ours", 1), ("theirs", 1), ("ratio", 2)))]))
     return "\n".join(lines)
 
 
@@ -158,10 +166,10 @@ def row(cells):
     return "| " + " | ".join(cells) + " |"
 
 
-def spread(key, summaries):
+def spread(key, summaries, digits=2):
     """Mean ± sample standard deviation."""
     values = [s[key] for s in summaries if s.get(key) is not None]
     if not values:
         return "–"
-    deviation = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.2f}{deviation}"
+    deviation = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.{digits}f}{deviation}"

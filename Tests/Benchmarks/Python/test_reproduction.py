@@ -53,7 +53,7 @@ class ReproductionTests(unittest.TestCase):
             by_name = {e.name: e for e in self.experiments}
             two = {"program": "new", "machine": {"threads": 2}}
             keep(by_name["cache-16-s1"].cache, {"seconds": 300, **two})
-            keep(by_name["cache-16-s1"], {"summary": {"seconds": 600}, **two})
+            keep(by_name["cache-all-s1"], {"summary": {"seconds": 600}, **two})
             keep(by_name["cache-live-s1"], {"summary": {"seconds": 1800}, "program": "new"})
             # 10 + 20 n core minutes against 30 n.
             self.assertEqual(
@@ -65,8 +65,8 @@ class ReproductionTests(unittest.TestCase):
         with results() as keep:
             by_name = {e.name: e for e in self.experiments}
             keep(by_name["cache-16-s1"].cache, {"seconds": 300, "program": "new"})
-            runs = {"16-s1": (900, "old"), "live-s1": (2100, "old"),
-                    "16-s2": (600, "new"), "live-s2": (1200, "new")}
+            runs = {"all-s1": (900, "old"), "live-s1": (2100, "old"),
+                    "all-s2": (600, "new"), "live-s2": (1200, "new")}
             for name, (seconds, program) in runs.items():
                 keep(by_name[f"cache-{name}"],
                      {"summary": {"seconds": seconds}, "program": program})
@@ -75,13 +75,22 @@ class ReproductionTests(unittest.TestCase):
                 tables.cost(self.experiments).splitlines()[2:],
                 ["| 1 | 15.0 | 20.0 | 1.33 |", "| 3 | 35.0 | 60.0 | 1.71 |",
                  "| 8 | 85.0 | 160.0 | 1.88 |"])
+            # A second pair, of 7.5 and 30 minutes: 12.5 and 15 in the mean, ratios of 1.33 and 2.4.
+            for name, seconds in {"all-s3": 450, "live-s3": 1800}.items():
+                keep(by_name[f"cache-{name}"],
+                     {"summary": {"seconds": seconds}, "program": "new"})
+            self.assertEqual(
+                tables.cost(self.experiments).splitlines()[2],
+                "| 1 | 13.8 ± 1.8 | 25.0 ± 7.1 | 1.87 ± 0.75 |")
+            for name in ("all-s3", "live-s3"):
+                by_name[f"cache-{name}"].result.unlink()
             # The seconds of a run that went on with other threads mean nothing.
             both = [{"program": "new", "machine": {"threads": threads}} for threads in (1, 2)]
             keep(by_name["cache-live-s2"],
                  {"summary": {"seconds": 1200}, "program": "new", "starts": both})
             self.assertIn("no whole dump", tables.cost(self.experiments))
             # Nor do those of programs that nobody noted.
-            for name in ("16-s1", "live-s1"):
+            for name in ("all-s1", "live-s1"):
                 keep(by_name[f"cache-{name}"], {"summary": {"seconds": 600}})
             keep(by_name["cache-16-s1"].cache, {"seconds": 300})
             self.assertIn("no whole dump", tables.cost(self.experiments))
