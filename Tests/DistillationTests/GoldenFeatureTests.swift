@@ -1,4 +1,5 @@
 import Distillation
+import Networks
 import TeacherCache
 import Tensors
 import Testing
