@@ -45,7 +45,7 @@ extension Trainer {
     return state
   }
 
-  /// Puts the trainer where ``state()`` was taken.
+  /// Puts the trainer where ``state(notes:)`` was taken.
   package func restore(_ state: SafeTensors, path: String) throws {
     guard state.metadata["version"] == Self.version,
       let step = state.metadata["step"].flatMap(Int.init), step >= 0, step <= task.plan.totalSteps,
